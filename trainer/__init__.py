@@ -1,0 +1,1 @@
+"""Learning from sparse labels. The package itself imports no torch, so the viewer may use its configuration."""
