@@ -113,10 +113,7 @@ class ClassScheme:
     def from_json(cls, value: list[dict[str, Any]]) -> ClassScheme:
         """Rebuild a scheme from `to_json`; unknown fields of a class are ignored."""
         return cls(
-            tuple(
-                LandClass(name=str(c["name"]), colour=str(c["colour"]), key=str(c.get("key", "")))
-                for c in value
-            )
+            tuple(LandClass(name=str(c["name"]), colour=str(c["colour"]), key=str(c.get("key", ""))) for c in value)
         )
 
 

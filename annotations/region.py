@@ -92,9 +92,7 @@ class Region:
 
     def grown(self, margin: int) -> Region:
         """Return the region with `margin` pixels added on each side (it may then lie partly outside an image)."""
-        return Region.from_bounds(
-            self.top - margin, self.left - margin, self.bottom + margin, self.right + margin
-        )
+        return Region.from_bounds(self.top - margin, self.left - margin, self.bottom + margin, self.right + margin)
 
     def clipped(self, shape: tuple[int, ...]) -> Region:
         """Return the part inside an array of shape (H, W, ...)."""

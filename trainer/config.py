@@ -73,7 +73,7 @@ class ModelConfig:
     @property
     def multiple(self) -> int:
         """Height and width of the network's input must be multiples of this many pixels."""
-        return 2 ** (self.levels - 1)
+        return int(2 ** (self.levels - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +259,7 @@ def _rebuild(kind: Any, value: Any, where: str) -> Any:
         return _rebuild(kinds[0], value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if kind in (int, float, str, bool) and (
-        not isinstance(value, kind) or (kind is int and isinstance(value, bool))
-    ):
+    if kind in (int, float, str, bool) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
         raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r}")
     return value
 
