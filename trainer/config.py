@@ -247,6 +247,8 @@ def _rebuild(kind: Any, value: Any, where: str) -> Any:
         if len(arguments) != len(value):
             raise ConfigError(f"{where}: expected {len(arguments)} values, found {len(value)}")
         return tuple(_rebuild(a, v, where) for a, v in zip(arguments, value, strict=True))
+    if origin in (list, dict) and not isinstance(value, origin):
+        raise ConfigError(f"{where}: expected a {'list' if origin is list else 'table'}, found {value!r}")
     if origin is Literal:
         if value not in typing.get_args(kind):
             choices = ", ".join(str(c) for c in typing.get_args(kind))

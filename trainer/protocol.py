@@ -1,0 +1,313 @@
+"""The messages between viewer and worker: one frozen dataclass each, sent as a line of JSON.
+
+A line is {"v": 1, "type": "LabelsChanged", ...fields}. A message that the reader does not know becomes `Unknown`,
+which is reported and otherwise passed over, so that a newer viewer and an older worker still talk. No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotations.region import Region
+from trainer.config import ConfigError, from_plain, to_plain
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "Hello",
+    "LabelsChanged",
+    "Message",
+    "Open",
+    "Opened",
+    "Pause",
+    "PredictAll",
+    "Problem",
+    "Progress",
+    "Save",
+    "Saved",
+    "SetClasses",
+    "Shutdown",
+    "StartAfresh",
+    "Status",
+    "Stop",
+    "Tile",
+    "Tiles",
+    "Train",
+    "Unknown",
+    "ViewChanged",
+    "decode",
+    "encode",
+]
+
+PROTOCOL_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What all messages have in common: nothing but being one."""
+
+
+# ------------------------------------------------------------------------------------------- viewer to worker
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Message):
+    """Work on this orthophoto from now on; answered by `Opened` or `Problem`.
+
+    Parameters
+    ----------
+    image : str
+        The orthophoto's file.
+    display_bands : tuple of int
+        The bands shown; empty for the file's own choice.
+    labels : str
+        Its labels: an int8 zarr array.
+    prediction, confidence : str
+        The two shared arrays that the worker fills.
+    keep : str
+        Folder in which the finished prediction is kept as zarr.
+    weights : str
+        Folder of the checkpoint; training goes on from there if it holds one.
+    classes : list
+        `ClassScheme.to_json()`.
+    config : dict
+        A `WorkConfig` as plain values.
+    """
+
+    image: str
+    labels: str
+    prediction: str
+    confidence: str
+    keep: str
+    weights: str
+    classes: list[dict[str, Any]]
+    config: dict[str, Any] = field(default_factory=dict)
+    display_bands: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsChanged(Message):
+    """These regions of the labels on disk have changed; `revision` counts the changes."""
+
+    regions: tuple[Region, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChanged(Message):
+    """The part of the image in view, in full-resolution pixels: predicted first."""
+
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class SetClasses(Message):
+    """The class scheme has changed; what is learnt of the classes that stay is kept."""
+
+    classes: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Train(Message):
+    """Train (or go on training) until told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Message):
+    """Stop training for now; the prediction is finished with the weights of the moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Message):
+    """Stop training and predicting, and save."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartAfresh(Message):
+    """Forget what was learnt and begin with new weights; the old checkpoint is kept under another name."""
+
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictAll(Message):
+    """Predict the whole image with the weights of the moment, then send `Saved`; training waits meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Save(Message):
+    """Write checkpoint and prediction now; answered by `Saved` or `Problem`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown(Message):
+    """Save and end. Closing the worker's standard input does the same."""
+
+
+# ------------------------------------------------------------------------------------------- worker to viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Message):
+    """The worker runs; the first message, sent before torch is imported."""
+
+    pid: int
+    protocol: int = PROTOCOL_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Opened(Message):
+    """The orthophoto is open and the network built.
+
+    Parameters
+    ----------
+    device, precision, reason : str
+        What computes, in which numbers, and why those.
+    threads : int
+        CPU threads used.
+    model : str
+        The network in words.
+    step : int
+        Training steps it has already seen; above 0 when it goes on from a checkpoint.
+    """
+
+    device: str
+    precision: str
+    reason: str
+    threads: int
+    model: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Message):
+    """What the worker is doing.
+
+    Parameters
+    ----------
+    state : str
+        "starting", "waiting", "training", "paused", "predicting", "resting" or "stopped".
+    text : str
+        The same for people, with the reason for waiting.
+    """
+
+    state: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Message):
+    """How training and prediction stand; sent a few times a second.
+
+    Parameters
+    ----------
+    step : int
+        Training steps so far.
+    loss : float or None
+        Mean loss since the last message of this kind.
+    steps_per_second : float
+        Over the last seconds of training.
+    labelled : tuple of int
+        Labelled pixels per class that training knows of.
+    revision : int
+        The last change of the labels that training knows of.
+    done, total : int
+        Blocks predicted and to predict in the present pass.
+    seconds_left : float or None
+        Estimate for the present pass.
+    """
+
+    step: int
+    loss: float | None
+    steps_per_second: float
+    labelled: tuple[int, ...]
+    revision: int
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tile(Message):
+    """A region of the shared arrays was written with labels of `revision` and weights of `step`."""
+
+    region: Region
+    revision: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles(Message):
+    """Several tiles at once."""
+
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved(Message):
+    """Checkpoint and prediction are on disk."""
+
+    checkpoint: str
+    step: int
+    complete: bool
+    """Whether the prediction covers the whole image with these weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Message):
+    """Something went wrong.
+
+    Parameters
+    ----------
+    text : str
+        For people: what, where, and the way out.
+    fatal : bool
+        Whether the worker ends.
+    detail : str
+        For a bug report.
+    """
+
+    text: str
+    fatal: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Message):
+    """A line that is no message of this version."""
+
+    line: str
+    reason: str
+
+
+_KINDS: dict[str, type[Message]] = {
+    kind.__name__: kind
+    for kind in (
+        *(Open, LabelsChanged, ViewChanged, SetClasses, Train, Pause, Stop, StartAfresh, PredictAll, Save, Shutdown),
+        *(Hello, Opened, Status, Progress, Tile, Tiles, Saved, Problem),
+    )
+}
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as one line of JSON, newline included."""
+    content = {"v": PROTOCOL_VERSION, "type": type(message).__name__, **to_plain(message)}
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes | str) -> Message:
+    """Return the message in a line; `Unknown`, with the reason, when it is none of this version."""
+    text = line.decode(errors="replace") if isinstance(line, bytes) else line
+    text = text.strip()
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        return Unknown(text[:500], f"not JSON: {error.msg}")
+    if not isinstance(content, dict) or content.get("type") not in _KINDS:
+        name = content.get("type") if isinstance(content, dict) else None
+        return Unknown(text[:500], f"no message of protocol {PROTOCOL_VERSION} is called {name!r}")
+    try:
+        return from_plain(_KINDS[content["type"]], content)
+    except ConfigError as error:
+        return Unknown(text[:500], str(error))
