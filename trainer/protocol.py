@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from annotations.region import Region
+from annotations.region import Region  # noqa: TC001  (decode resolves the annotations at run time)
 from trainer.config import ConfigError, from_plain, to_plain
 
 __all__ = [
