@@ -1,0 +1,200 @@
+"""Where the labelled pixels are: absorbs regions of labels and draws centres for training crops."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotations.classes import UNLABELLED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotations.region import Region
+
+__all__ = ["LabelIndex"]
+
+_CHUNK = 256  # 256 * 256 places fit in uint16: an index of ten million labelled pixels takes 20 MB
+_FRESH_EDITS = 8
+_FRESH_DRAWS = 96
+
+
+@dataclass(slots=True)
+class _Chunk:
+    labels: NDArray[np.int8]
+    places: list[NDArray[np.uint16]]  # per class, flat positions of its pixels in the chunk
+
+
+@dataclass(slots=True, eq=False)
+class _Fresh:
+    centres: NDArray[np.int64]  # (N, 2) rows and columns
+    draws_left: int = _FRESH_DRAWS
+
+
+class LabelIndex:
+    """The labels that training knows of, in memory only where there are any.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) of the orthophoto.
+    n_classes : int
+        Number of classes.
+    """
+
+    def __init__(self, shape: tuple[int, int], n_classes: int) -> None:
+        self.shape = shape
+        self.n_classes = n_classes
+        self._chunks: dict[tuple[int, int], _Chunk] = {}
+        self._fresh: deque[_Fresh] = deque(maxlen=_FRESH_EDITS)
+        self._counts = np.zeros(n_classes, np.int64)
+        self._cumulative: list[tuple[list[tuple[int, int]], NDArray[np.int64]]] | None = None
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Labelled pixels per class, int64 of shape (n_classes,)."""
+        return self._counts.copy()
+
+    def update(self, region: Region, labels: NDArray[np.int8], *, fresh: bool = True) -> int:
+        """Replace the labels of a region.
+
+        Parameters
+        ----------
+        region : Region
+            Inside the orthophoto.
+        labels : ndarray of int8, shape (h, w)
+            -1 or a class index.
+        fresh : bool
+            Whether the newly labelled pixels are drawn more often for a while.
+
+        Returns
+        -------
+        int
+            How many pixels changed.
+        """
+        if labels.shape != region.shape:
+            raise ValueError(f"labels of shape {labels.shape} do not fit {region}")
+        if labels.size and int(labels.max()) >= self.n_classes:
+            raise ValueError(f"label {int(labels.max())} is above the {self.n_classes} classes")
+        changed = 0
+        centres: list[NDArray[np.int64]] = []
+        for cell in region.tiles(_CHUNK):
+            part = cell.intersection(region)
+            new = labels[
+                part.top - region.top : part.bottom - region.top, part.left - region.left : part.right - region.left
+            ]
+            key = (cell.top // _CHUNK, cell.left // _CHUNK)
+            chunk = self._chunks.get(key)
+            if chunk is None and (new == UNLABELLED).all():
+                continue
+            if chunk is None:
+                chunk = _Chunk(np.full((_CHUNK, _CHUNK), UNLABELLED, np.int8), [])
+                self._chunks[key] = chunk
+            inside = (
+                slice(part.top - cell.top, part.bottom - cell.top),
+                slice(part.left - cell.left, part.right - cell.left),
+            )
+            differs = chunk.labels[inside] != new
+            if not differs.any():
+                continue
+            changed += int(differs.sum())
+            rows, columns = np.nonzero(differs & (new != UNLABELLED))
+            centres.append(np.stack([rows + part.top, columns + part.left], axis=1))
+            if chunk.places:
+                self._counts -= np.array([len(p) for p in chunk.places], np.int64)
+            chunk.labels[inside] = new
+            flat = chunk.labels.ravel()
+            chunk.places = [np.flatnonzero(flat == c).astype(np.uint16) for c in range(self.n_classes)]
+            held = np.array([len(p) for p in chunk.places], np.int64)
+            self._counts += held
+            if not held.any():
+                del self._chunks[key]
+        if changed:
+            self._cumulative = None
+            new_centres = np.concatenate(centres)
+            if fresh and len(new_centres):
+                self._fresh.append(_Fresh(new_centres))
+        return changed
+
+    def read(self, region: Region) -> NDArray[np.int8]:
+        """Return the labels of a region, which may lie partly outside the image; -1 there and where unlabelled."""
+        result = np.full(region.shape, UNLABELLED, np.int8)
+        for cell in region.tiles(_CHUNK):
+            chunk = self._chunks.get((cell.top // _CHUNK, cell.left // _CHUNK))
+            if chunk is None:
+                continue
+            part = cell.intersection(region)
+            result[
+                part.top - region.top : part.bottom - region.top, part.left - region.left : part.right - region.left
+            ] = chunk.labels[
+                part.top - cell.top : part.bottom - cell.top, part.left - cell.left : part.right - cell.left
+            ]
+        return result
+
+    def sample(
+        self, rng: np.random.Generator, number: int, *, balance: float, fresh_share: float = 0.0
+    ) -> NDArray[np.int64]:
+        """Draw labelled pixels.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of chance.
+        number : int
+            How many.
+        balance : float
+            0 draws classes by their labelled pixels, 1 each labelled class alike.
+        fresh_share : float
+            Share drawn from the newest edits, while these are new.
+
+        Returns
+        -------
+        ndarray of int64, shape (number, 2)
+            Rows and columns.
+
+        Raises
+        ------
+        ValueError
+            Nothing is labelled.
+        """
+        present = np.flatnonzero(self._counts)
+        if not len(present):
+            raise ValueError("no pixel is labelled")
+        weights = self._counts[present].astype(float) ** (1.0 - balance)
+        weights /= weights.sum()
+        result = np.empty((number, 2), np.int64)
+        from_fresh = int(rng.binomial(number, fresh_share)) if self._fresh and fresh_share > 0 else 0
+        for i in range(number):
+            if i < from_fresh and self._fresh:
+                result[i] = self._draw_fresh(rng)
+            else:
+                result[i] = self._draw(rng, int(rng.choice(present, p=weights)))
+        return result
+
+    def _draw_fresh(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        edit = self._fresh[int(rng.integers(len(self._fresh)))]
+        centre: NDArray[np.int64] = edit.centres[int(rng.integers(len(edit.centres)))]
+        edit.draws_left -= 1
+        if edit.draws_left <= 0:
+            self._fresh.remove(edit)
+        return centre
+
+    def _draw(self, rng: np.random.Generator, class_index: int) -> tuple[int, int]:
+        keys, cumulative = self._tables()[class_index]
+        drawn = int(rng.integers(int(cumulative[-1])))
+        nth = int(np.searchsorted(cumulative, drawn, side="right"))
+        key = keys[nth]
+        place = int(self._chunks[key].places[class_index][drawn - (int(cumulative[nth - 1]) if nth else 0)])
+        return key[0] * _CHUNK + place // _CHUNK, key[1] * _CHUNK + place % _CHUNK
+
+    def _tables(self) -> list[tuple[list[tuple[int, int]], NDArray[np.int64]]]:
+        if self._cumulative is None:
+            self._cumulative = []
+            for c in range(self.n_classes):
+                keys = [key for key, chunk in self._chunks.items() if len(chunk.places[c])]
+                sizes = np.array([len(self._chunks[key].places[c]) for key in keys], np.int64)
+                self._cumulative.append((keys, np.cumsum(sizes)))
+        return self._cumulative
