@@ -26,8 +26,6 @@ from trainer.predict import BlockPredictor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from annotations.classes import ClassScheme
     from trainer.config import WorkConfig
     from trainer.label_index import LabelIndex
@@ -266,8 +264,3 @@ class LiveLearner:
             load_matching(self.average, known[0])
             load_matching(self.model, known[1])
             self.labels_arrived()
-
-
-def numpy_labels(labels: NDArray[np.int8], valid: NDArray[np.bool_]) -> NDArray[np.int8]:
-    """Return labels with those of pixels without data taken out."""
-    return np.where(valid, labels, np.int8(UNLABELLED))

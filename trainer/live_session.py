@@ -1,0 +1,313 @@
+"""The worker's work: takes messages, and between them trains and predicts in slices of a fraction of a second.
+
+No thread and no process here, so that tests drive it step by step.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from annotations.classes import NOT_PREDICTED, ClassScheme
+from annotations.errors import PartialSegError
+from trainer import protocol
+from trainer.config import WorkConfig, from_plain
+from trainer.live_files import save_work, set_aside
+from trainer.open_work import SAVE_SECONDS, OpenWork
+from trainer.predict import predict_block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from annotations.region import Region
+
+__all__ = ["LiveSession"]
+
+_FIRST_PASS_STEPS = 8  # enough for a first guess; the person sees that something happens
+_PASS_STEPS = 6  # steps between two passes over the view
+_REST_STEPS = 3000  # without new labels, training rests after this many steps
+_SMALLEST_BLOCK = 128
+
+
+class LiveSession:
+    """One orthophoto being learnt.
+
+    Parameters
+    ----------
+    emit : callable
+        Takes the messages for the viewer.
+    interrupted : callable, optional
+        Asked between micro-batches and blocks: whether something more urgent waits.
+    threads : int
+        CPU threads when the configuration leaves it open.
+    clock : callable, optional
+        Seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[protocol.Message], None],
+        interrupted: Callable[[], bool] = lambda: False,
+        *,
+        threads: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._emit = emit
+        self._interrupted = interrupted
+        self._threads = threads
+        self._clock = clock
+        self._open: OpenWork | None = None
+        self._status = ("", "")
+
+    @property
+    def opened(self) -> bool:
+        """Whether an orthophoto is open."""
+        return self._open is not None
+
+    # ------------------------------------------------------------------------------------------------ messages
+
+    def handle(self, message: protocol.Message) -> None:
+        """Act on a message from the viewer.
+
+        Raises
+        ------
+        PartialSegError
+            It cannot be done; the text is for the user. The session goes on as before.
+        """
+        if isinstance(message, protocol.Open):
+            self._close()
+            self._say("starting", "opening the orthophoto")
+            self._open = OpenWork(message, self._threads, self._clock)
+            self._announce()
+        elif isinstance(message, protocol.Unknown):
+            self._emit(protocol.Problem(f"The worker passed over a message: {message.reason}"))
+        elif isinstance(message, protocol.Shutdown):
+            self._close()
+        elif self._open is None:
+            raise PartialSegError(f"The worker has no orthophoto open, so it cannot act on {type(message).__name__}.")
+        else:
+            self._act(self._open, message)
+
+    def _act(self, work: OpenWork, message: protocol.Message) -> None:
+        if isinstance(message, protocol.LabelsChanged):
+            work.absorb(message.regions, message.revision)
+        elif isinstance(message, protocol.ViewChanged):
+            work.schedule.set_view(message.region)
+        elif isinstance(message, protocol.SetClasses):
+            work.set_scheme(ClassScheme.from_json(message.classes))
+        elif isinstance(message, protocol.Train):
+            work.mode = "training"
+            work.predict_all = False
+            work.learner.labels_arrived()
+        elif isinstance(message, protocol.Pause | protocol.Stop):
+            work.mode = "paused" if isinstance(message, protocol.Pause) else "stopped"
+            work.predict_all = False
+            work.begin_pass()
+            self._save(work, complete=False)
+        elif isinstance(message, protocol.StartAfresh):
+            set_aside(work.weights)
+            work.restart(from_plain(WorkConfig, message.config))
+            self._announce()
+        elif isinstance(message, protocol.PredictAll):
+            work.predict_all = True
+            work.begin_pass()
+        elif isinstance(message, protocol.Save):
+            self._save(work, complete=False, always=True)
+
+    # ---------------------------------------------------------------------------------------------------- work
+
+    def work(self) -> bool:
+        """Do one slice of work; return False when there is nothing to do until a message comes."""
+        work = self._open
+        if work is None:
+            return False
+        try:
+            busy = self._slice(work)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self._shrink(work, error)
+            busy = True
+        except RuntimeError as error:
+            if "memory" not in str(error).lower():
+                raise
+            self._shrink(work, error)
+            busy = True
+        if self._clock() >= work.save_at:
+            work.save_at = self._clock() + SAVE_SECONDS
+            self._save(work, complete=False)
+        return busy
+
+    def _slice(self, work: OpenWork) -> bool:
+        if work.predict_all:
+            return self._predict_everything(work)
+        if work.mode == "training" and not work.learner.ready:
+            self._say("waiting", work.why_waiting())
+            return False
+        if work.mode == "training" and work.learner.steps_since_labels < _REST_STEPS:
+            self._say("training", "training")
+            self._train_and_predict(work)
+            return True
+        return self._idle(work)
+
+    def _train_and_predict(self, work: OpenWork) -> None:
+        if work.pace.may_predict():
+            weights = work.learner.step_count
+            enough = weights >= _FIRST_PASS_STEPS and weights - work.pass_step >= _PASS_STEPS
+            if enough and work.pass_done(beyond_view=False):
+                work.begin_pass()
+            region = work.schedule.next(beyond_view=True) if work.predictor else None
+            if region is not None:
+                started = self._clock()
+                self._predict(work, region)
+                work.pace.predicted(self._clock() - started, in_view=work.schedule.in_view(region))
+        started = self._clock()
+        if work.learner.step(self._interrupted):
+            work.pace.trained(self._clock() - started)
+        self._report(work, work.schedule.count(beyond_view=False))
+
+    def _idle(self, work: OpenWork) -> bool:
+        rests = work.mode == "training"
+        if work.learner.step_count == 0:
+            self._say("waiting" if rests else work.mode, work.why_waiting() if rests else work.mode)
+            return False
+        if work.mode == "stopped":
+            self._say("stopped", "stopped")
+            return False
+        if work.predictor is None or work.pass_step != work.learner.step_count:
+            work.begin_pass()
+        if self._next_block(work):
+            self._say("resting" if rests else "paused", "predicting the rest of the image")
+            return True
+        if not work.complete:
+            work.complete = True
+            self._save(work, complete=True)
+        text = "learnt these labels; waiting for new ones" if rests else "paused"
+        self._say("resting" if rests else "paused", text)
+        return False
+
+    def _predict_everything(self, work: OpenWork) -> bool:
+        if work.learner.step_count == 0:
+            work.predict_all = False
+            raise PartialSegError("There is nothing to predict with yet: draw some labels and press Train first.")
+        self._say("predicting", "predicting the whole image")
+        if not self._next_block(work):
+            work.predict_all = False
+            work.complete = True
+            self._save(work, complete=True, always=True)
+        return True
+
+    def _next_block(self, work: OpenWork) -> bool:
+        region = work.schedule.next(beyond_view=True)
+        if region is None:
+            return False
+        self._predict(work, region)
+        self._report(work, work.schedule.count(beyond_view=True))
+        return True
+
+    def _predict(self, work: OpenWork, region: Region) -> None:
+        if work.predictor is None:
+            return
+        valid = work.image.read_valid(region) if work.ortho.has_mask else None
+        if valid is None or valid.any():
+            classes, confidence = predict_block(work.predictor, work.image.read, work.image.shape, region)
+        else:
+            classes = np.full(region.shape, NOT_PREDICTED, np.uint8)
+            confidence = np.zeros(region.shape, np.uint8)
+        if valid is not None:
+            classes = np.where(valid, classes, np.uint8(NOT_PREDICTED))
+            confidence = np.where(valid, confidence, np.uint8(0))
+        work.prediction.array[region.slices] = classes
+        work.confidence.array[region.slices] = confidence
+        work.kept.mark(region)
+        work.schedule.done(region)
+        self._emit(protocol.Tiles((protocol.Tile(region, work.pass_revision, work.pass_step),)))
+
+    def _shrink(self, work: OpenWork, error: BaseException) -> None:
+        crops = work.learner.halve_micro_batch()
+        block = work.schedule.block
+        if crops:
+            text = f"Memory ran out; training goes on with {crops} crops at once, which is slower but the same."
+        elif block > _SMALLEST_BLOCK:
+            work.use_block(block // 2)
+            text = f"Memory ran out; prediction goes on in blocks of {block // 2} pixels."
+        else:
+            raise PartialSegError(
+                "Memory ran out even with the smallest crops and blocks. Choose a narrower network and start afresh, "
+                "or close other programs."
+            ) from error
+        if work.precision.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._emit(protocol.Problem(text, detail=str(error)))
+
+    # ------------------------------------------------------------------------------------------------- telling
+
+    def _say(self, state: str, text: str) -> None:
+        if (state, text) != self._status:
+            self._status = (state, text)
+            self._emit(protocol.Status(state, text))
+
+    def _announce(self) -> None:
+        work = self._open
+        if work is None:
+            return
+        model = work.config.model
+        name = {"unet": "UNet", "unetplusplus": "UNet++"}[model.name]
+        self._emit(
+            protocol.Opened(
+                device=str(work.precision.device),
+                precision=str(work.precision.dtype).removeprefix("torch."),
+                reason=work.precision.reason,
+                threads=torch.get_num_threads(),
+                model=f"{name}, width {model.width}",
+                step=work.learner.step_count,
+            )
+        )
+        for note in work.notes:
+            self._emit(protocol.Problem(note))
+        work.notes.clear()
+        self._status = ("", "")
+
+    def _report(self, work: OpenWork, blocks: tuple[int, int]) -> None:
+        if not work.pace.may_report():
+            return
+        done, total = blocks
+        self._emit(
+            protocol.Progress(
+                step=work.learner.step_count,
+                loss=work.learner.take_loss(),
+                steps_per_second=work.pace.steps_per_second,
+                labelled=tuple(int(n) for n in work.labels.counts),
+                revision=work.revision,
+                done=done,
+                total=total,
+                seconds_left=work.pace.seconds_left(done, total),
+            )
+        )
+
+    def _save(self, work: OpenWork, *, complete: bool, always: bool = False) -> None:
+        if not always and not complete and work.saved_step == work.learner.step_count:
+            return
+        try:
+            path = ""
+            if work.learner.step_count:
+                path = str(save_work(work.weights, work.learner))
+            work.kept.save(work.prediction.array, work.confidence.array)
+        except (OSError, PartialSegError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self._emit(
+                protocol.Problem(
+                    f"{work.weights}: the network could not be saved ({reason}). The last saved one is still there and "
+                    "training goes on; free some space. Your labels are saved apart."
+                )
+            )
+            return
+        work.saved_step = work.learner.step_count
+        self._emit(protocol.Saved(path, work.learner.step_count, complete))
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._save(self._open, complete=False)
+            self._open.ortho.close()
+            self._open = None

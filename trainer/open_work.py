@@ -1,0 +1,168 @@
+"""An orthophoto open for learning: its pixels, labels, network and the prediction that grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from annotations.mask import SparseMask
+from annotations.orthophoto import open_orthophoto
+from annotations.statistics import band_statistics
+
+from annotations.classes import ClassScheme
+from annotations.region import Region
+from annotations.shared_array import SharedArray
+from trainer.config import WorkConfig, from_plain
+from trainer.kept import KeptPrediction
+from trainer.label_index import LabelIndex
+from trainer.live import LiveLearner
+from trainer.live_files import load_work
+from trainer.normalisation import Normalisation
+from trainer.pace import Pace
+from trainer.pixels import BlockCache
+from trainer.precision import Precision, choose_precision
+from trainer.schedule import TileSchedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from annotations.orthophoto import Orthophoto
+
+    from trainer import protocol
+    from trainer.predict import BlockPredictor
+
+__all__ = ["SAVE_SECONDS", "OpenWork"]
+
+SAVE_SECONDS = 20.0
+"""Between two checkpoints while training."""
+
+
+class OpenWork:
+    """All that belongs to the orthophoto being learnt.
+
+    Parameters
+    ----------
+    message : Open
+        What the viewer asked for.
+    threads : int
+        CPU threads when the configuration leaves it open.
+    clock : callable
+        Seconds, never going back.
+
+    Raises
+    ------
+    PartialSegError
+        The orthophoto, the labels or the saved network cannot be read.
+    """
+
+    def __init__(self, message: protocol.Open, threads: int, clock: Callable[[], float]) -> None:
+        self.config = from_plain(WorkConfig, message.config)
+        self.scheme = ClassScheme.from_json(message.classes)
+        self.ortho: Orthophoto = open_orthophoto(message.image, message.display_bands or None)
+        self.image = BlockCache(self.ortho)
+        self.labels_path = message.labels
+        shape = self.image.shape
+        self.prediction = SharedArray.open(message.prediction, shape)
+        self.confidence = SharedArray.open(message.confidence, shape)
+        self.kept = KeptPrediction(message.keep, shape)
+        self.weights = Path(message.weights)
+        self.normalisation = Normalisation(*band_statistics(self.ortho))
+        self.precision: Precision = choose_precision(self.config.device, threads_default=threads)
+        self.labels = LabelIndex(shape, len(self.scheme))
+        self.mode = "stopped"
+        self.predict_all = False
+        self.revision = 0
+        self.notes: list[str] = []
+        self._clock = clock
+        self._read_all_labels()
+        self._start()
+        loaded = load_work(self.weights)
+        if loaded is not None:
+            self.notes += self._resume(*loaded)
+
+    def _start(self) -> None:
+        self.learner = LiveLearner(
+            self.image, self.labels, self.scheme, self.config, self.normalisation, self.precision
+        )
+        self.pace = Pace(self._clock)
+        self.save_at = self._clock() + SAVE_SECONDS
+        self.saved_step = 0
+        self.use_block(self.config.predict.block)
+
+    def use_block(self, block: int) -> None:
+        """Predict in blocks of this side from now on."""
+        view = self.schedule.view if hasattr(self, "schedule") else Region.whole(self.image.shape)
+        self.schedule = TileSchedule(self.image.shape, block)
+        self.schedule.set_view(view)
+        self.predictor: BlockPredictor | None = None
+        self.pass_step = 0
+        self.pass_revision = 0
+        self.complete = False
+
+    def restart(self, config: WorkConfig) -> None:
+        """Begin with new weights."""
+        if config.device != self.config.device:
+            self.precision = choose_precision(config.device, threads_default=torch.get_num_threads())
+        self.config = config
+        self._start()
+
+    def _resume(self, checkpoint: Any, state: dict[str, Any] | None) -> list[str]:
+        if checkpoint.model != self.config.model:
+            return [
+                f"{self.weights}: the saved network is another one ({checkpoint.model.name}, width "
+                f"{checkpoint.model.width}) than the one chosen; training starts with new weights."
+            ]
+        if checkpoint.scheme.names != self.scheme.names or checkpoint.in_channels != self.image.bands:
+            state = None
+        partly = self.learner.resume(checkpoint, state)
+        self.saved_step = self.learner.step_count
+        return [f"The saved network was taken over in part: {len(partly)} of its tensors differ."] if partly else []
+
+    def _read_all_labels(self) -> None:
+        for cell in Region.whole(self.image.shape).tiles(2048):
+            self._read_labels(cell.clipped(self.image.shape), fresh=False)
+
+    def _read_labels(self, region: Region, *, fresh: bool) -> int:
+        labels = SparseMask.open(self.labels_path).read(region)
+        if self.ortho.has_mask and (labels >= 0).any():
+            labels = np.where(self.image.read_valid(region), labels, np.int8(-1))
+        return self.labels.update(region, labels, fresh=fresh)
+
+    def absorb(self, regions: tuple[Region, ...], revision: int) -> None:
+        """Take in the labels of regions that changed on disk."""
+        changed = sum(self._read_labels(region.clipped(self.image.shape), fresh=True) for region in regions)
+        self.revision = max(self.revision, revision)
+        if changed:
+            self.learner.labels_arrived()
+
+    def set_scheme(self, scheme: ClassScheme) -> None:
+        """Take another class scheme."""
+        if len(scheme) != len(self.scheme):
+            self.scheme = scheme
+            self.labels = LabelIndex(self.image.shape, len(scheme))
+            self._read_all_labels()
+        self.scheme = scheme
+        self.learner.set_scheme(scheme, self.labels)
+
+    def begin_pass(self) -> None:
+        """Predict everything anew with the weights of this moment, the view first."""
+        self.predictor = self.learner.snapshot()
+        self.pass_step = self.learner.step_count
+        self.pass_revision = self.revision
+        self.complete = False
+        self.schedule.begin_pass()
+        self.pace.pass_started()
+
+    def pass_done(self, *, beyond_view: bool) -> bool:
+        """Whether all blocks of the present pass are predicted."""
+        done, total = self.schedule.count(beyond_view=beyond_view)
+        return self.predictor is None or done == total
+
+    def why_waiting(self) -> str:
+        """Say what is missing for training, for people."""
+        present = [self.scheme.names[i] for i in np.flatnonzero(self.labels.counts)]
+        if not present:
+            return "waiting for labels: draw a few strokes of at least two classes"
+        return f"waiting for a second class: only {present[0]} has labels yet"

@@ -1,0 +1,124 @@
+"""The worker process: `python -P -m trainer.worker` speaks `trainer.protocol` over standard input and output.
+
+It ends when its standard input closes, so that no worker outlives its viewer however that ended. It runs at a lower
+priority and leaves the viewer a core.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, BinaryIO
+
+from annotations.errors import PartialSegError
+from trainer import protocol
+
+if TYPE_CHECKING:
+    from trainer.live_session import LiveSession
+
+__all__ = ["main"]
+
+_NICE = 10
+_GRACE_SECONDS = 5.0  # for a last checkpoint after the viewer has gone
+
+
+class _Inbox:
+    """Messages from the viewer, read in a thread of their own."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._messages: queue.SimpleQueue[protocol.Message | None] = queue.SimpleQueue()
+        self.closed = threading.Event()
+        self._stream = stream
+        threading.Thread(target=self._read, name="inbox", daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self._stream:
+            if line.strip():
+                self._messages.put(protocol.decode(line))
+        self.closed.set()
+        self._messages.put(None)
+        # The main thread saves and ends; should it hang (in an import, say), nothing is left behind all the same.
+        time.sleep(_GRACE_SECONDS)
+        os._exit(1)
+
+    def waiting(self) -> bool:
+        return not self._messages.empty()
+
+    def get(self, *, block: bool) -> protocol.Message | None:
+        """Return the next message; None at the end of input, or when there is none and `block` is False."""
+        try:
+            return self._messages.get(block=block)
+        except queue.Empty:
+            return None
+
+
+class _Outbox:
+    """Messages to the viewer. Anything else that libraries print goes to standard error."""
+
+    def __init__(self) -> None:
+        self._stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._lock = threading.Lock()
+
+    def send(self, message: protocol.Message) -> None:
+        try:
+            with self._lock:
+                self._stream.write(protocol.encode(message))
+        except BrokenPipeError:
+            os._exit(0)  # the viewer has gone, and with it everybody who would want a last word
+
+
+def _lower_priority() -> None:
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+        return
+    import psutil
+
+    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+
+
+def _run(session: LiveSession, inbox: _Inbox, outbox: _Outbox) -> None:
+    busy = False
+    while not inbox.closed.is_set():
+        message = inbox.get(block=not busy)
+        try:
+            while message is not None:
+                if isinstance(message, protocol.Shutdown):
+                    return
+                session.handle(message)
+                message = inbox.get(block=False)
+            if not inbox.closed.is_set():
+                busy = session.work()
+        except PartialSegError as error:
+            outbox.send(protocol.Problem(str(error)))
+
+
+def main() -> int:
+    """Run until told to end, or until standard input closes; return the exit code."""
+    outbox = _Outbox()
+    inbox = _Inbox(sys.stdin.buffer)
+    outbox.send(protocol.Hello(os.getpid()))
+    outbox.send(protocol.Status("starting", "loading torch"))
+    _lower_priority()
+    try:
+        from trainer.live_session import LiveSession
+
+        session = LiveSession(outbox.send, inbox.waiting, threads=max(1, (os.cpu_count() or 1) - 1))
+        outbox.send(protocol.Status("starting", "ready"))
+        _run(session, inbox, outbox)
+        session.handle(protocol.Shutdown())
+    except Exception as error:
+        text = f"The worker met an unexpected error and ends: {type(error).__name__}: {error}"
+        outbox.send(protocol.Problem(text, fatal=True, detail=traceback.format_exc()))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # the inbox thread may still sit in a read that nothing interrupts
