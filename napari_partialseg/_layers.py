@@ -1,0 +1,117 @@
+"""The five layers of a session. All share one scale and no offset.
+
+A large offset (UTM coordinates) in a layer's affine puts painted pixels off the cursor, since the graphics card
+computes in float32: the georeference stays in the orthophoto.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Points
+
+from napari_partialseg._guard import label_colormap, prediction_colormap
+
+if TYPE_CHECKING:
+    from annotations.orthophoto import Orthophoto
+    from numpy.typing import NDArray
+
+    from annotations.classes import ClassScheme
+
+__all__ = ["MARK", "SessionLayers", "image_options", "make_layers"]
+
+MARK = "partialseg"
+"""Key in a layer's metadata under which the session says what the layer is."""
+
+
+@dataclass(frozen=True)
+class SessionLayers:
+    """The layers of a session, from the bottom up."""
+
+    image: Image
+    prediction: Labels
+    confidence: Image
+    labels: Labels
+    points: Points
+
+    def all(self) -> tuple[Any, ...]:
+        """Return them from the bottom up."""
+        return self.image, self.prediction, self.confidence, self.labels, self.points
+
+
+def placement(ortho: Orthophoto) -> dict[str, Any]:
+    """Return scale and units of every layer: metres where the orthophoto's grid is metric, else pixels."""
+    reference = ortho.georeference
+    if reference is None or reference.units not in ("metre", "meter", "m"):
+        return {}
+    height, width = reference.pixel_size
+    return {"scale": (height, width), "units": ("m", "m")}
+
+
+def image_options(ortho: Orthophoto) -> dict[str, Any]:
+    """Return the options of the image layer of an orthophoto."""
+    return {
+        "name": ortho.name,
+        "rgb": True,
+        "metadata": {MARK: "image", "path": str(ortho.path)},
+        **placement(ortho),
+    }
+
+
+def make_layers(
+    ortho: Orthophoto,
+    levels: list[NDArray[np.uint8]],
+    scheme: ClassScheme,
+    labels: NDArray[np.int8],
+    prediction: NDArray[np.uint8],
+    confidence: NDArray[np.uint8],
+    image: Image | None = None,
+) -> SessionLayers:
+    """Make the layers; `image` is taken over when the orthophoto is already shown."""
+    common = placement(ortho)
+    if image is None:
+        data: Any = levels if len(levels) > 1 else levels[0]
+        image = Image(data, multiscale=len(levels) > 1, **image_options(ortho))
+    painted = Labels(
+        labels,
+        name="labels",
+        opacity=0.9,
+        colormap=label_colormap(scheme),
+        metadata={MARK: "labels"},
+        **common,
+    )
+    painted.brush_size = 8
+    painted.selected_label = 0
+    predicted = Labels(
+        prediction,
+        name="prediction",
+        opacity=0.5,
+        colormap=prediction_colormap(scheme),
+        metadata={MARK: "prediction"},
+        **common,
+    )
+    predicted.editable = False
+    certain = Image(
+        confidence,
+        name="confidence",
+        colormap="magma",
+        contrast_limits=(0, 255),
+        opacity=0.7,
+        visible=False,
+        metadata={MARK: "confidence"},
+        **common,
+    )
+    points = Points(
+        np.empty((0, 2)),
+        ndim=2,
+        name="points",
+        size=7,
+        border_color="white",
+        border_width=0.15,
+        features={"class": np.array([], object), "stroke": np.array([], np.int64)},
+        metadata={MARK: "points"},
+        **common,
+    )
+    return SessionLayers(image, predicted, certain, painted, points)
