@@ -1,0 +1,268 @@
+"""Labels on disk: an int8 zarr array whose chunks exist only where somebody has drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import zarr
+from rasterio.errors import RasterioError
+from zarr.errors import BaseZarrError
+
+from annotations.classes import UNLABELLED, ClassScheme, check_labels
+from annotations.errors import LabelError, ProjectError, ProjectVersionError, RasterError
+from annotations.georeference import Georeference
+from annotations.rasters import open_dataset
+from annotations.region import Region
+from annotations.zarr_images import is_zarr, open_zarr_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["MASK_FORMAT", "SparseMask", "read_mask"]
+
+MASK_FORMAT: Final = 1
+_KEY: Final = "partialseg"
+
+
+class SparseMask:
+    """Labels of one orthophoto as zarr v3: int8, -1 where unlabelled, one file a chunk, none for an empty chunk.
+
+    Its attributes (under "partialseg") name the classes, the orthophoto's fingerprint, the CRS and the transform, so
+    that the array can be read without the project around it. One process at a time may write.
+    """
+
+    def __init__(self, path: Path, array: zarr.Array[Any]) -> None:
+        """Wrap an open array; use `create` or `open`."""
+        self.path = path
+        self._array = array
+        self.shape: tuple[int, int] = (int(array.shape[0]), int(array.shape[1]))
+        self.chunk: int = int(array.chunks[0])
+        attributes: Any = array.attrs.asdict().get(_KEY) or {}
+        self.scheme: ClassScheme = ClassScheme.from_json(attributes["classes"])
+        self.fingerprint: str = str(attributes.get("fingerprint", ""))
+        self.georeference: Georeference | None = Georeference.from_json(attributes)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        shape: tuple[int, int],
+        scheme: ClassScheme,
+        *,
+        fingerprint: str = "",
+        georeference: Georeference | None = None,
+        chunk: int = 512,
+    ) -> SparseMask:
+        """Make an array in which every pixel is unlabelled.
+
+        Parameters
+        ----------
+        path : Path
+            A folder that does not exist yet.
+        shape : tuple of int
+            (H, W) in pixels.
+        scheme : ClassScheme
+        fingerprint : str
+            Of the orthophoto.
+        georeference : Georeference, optional
+        chunk : int
+            Side of a chunk in pixels.
+
+        Raises
+        ------
+        ProjectError
+            Something is there already.
+        """
+        path = Path(path)
+        if path.exists():
+            raise ProjectError(f"{path}: exists already; nothing was overwritten. Open it, or choose another name.")
+        attributes: dict[str, Any] = {
+            "format": MASK_FORMAT,
+            "classes": scheme.to_json(),
+            "fingerprint": fingerprint,
+            "crs": georeference.crs if georeference else "",
+            "transform": list(georeference.transform) if georeference else None,
+        }
+        array = zarr.create_array(
+            path,
+            shape=shape,
+            chunks=(chunk, chunk),
+            dtype="int8",
+            fill_value=UNLABELLED,
+            attributes={_KEY: attributes},
+            dimension_names=("row", "column"),
+        )
+        return cls(path, array)
+
+    @classmethod
+    def open(cls, path: Path, *, writable: bool = False) -> SparseMask:
+        """Open an array that `create` made.
+
+        Raises
+        ------
+        ProjectError
+            It is missing or damaged, or no mask of this tool.
+        ProjectVersionError
+            A newer version of the tool wrote it.
+        """
+        path = Path(path)
+        mode: Literal["r", "r+"] = "r+" if writable else "r"
+        try:
+            array = zarr.open_array(path, mode=mode)
+        except (BaseZarrError, OSError, KeyError, ValueError, TypeError) as error:
+            raise ProjectError(
+                f"{path}: the labels' description (zarr.json) is missing or damaged ({error}). "
+                "The chunks under it are untouched: restore that one file from a backup."
+            ) from error
+        attributes: Any = array.attrs.asdict().get(_KEY)
+        if not isinstance(attributes, dict) or "classes" not in attributes or array.dtype != np.int8 or array.ndim != 2:
+            raise ProjectError(f"{path}: a zarr array, but not labels of Partial Seg. Import it as a mask instead.")
+        if int(attributes.get("format", 0)) > MASK_FORMAT:
+            raise ProjectVersionError(
+                f"{path}: written in format {attributes['format']}; this version reads up to {MASK_FORMAT}. "
+                "Update Partial Seg to open it; nothing was changed."
+            )
+        return cls(path, array)
+
+    def read(self, region: Region) -> NDArray[np.int8]:
+        """Return the labels (h, w) of a region inside the mask.
+
+        Raises
+        ------
+        ProjectError
+            A chunk is damaged.
+        """
+        self._check(region)
+        if region.empty:
+            return np.empty(region.shape, np.int8)
+        try:
+            return np.asarray(self._array[region.slices], np.int8)
+        except (BaseZarrError, ValueError, RuntimeError) as error:
+            raise ProjectError(
+                f"{self.path}: a chunk of the labels in rows {region.top} to {region.bottom}, columns {region.left} to "
+                f"{region.right} is damaged ({error}). Restore it from a backup, or delete that chunk and draw again."
+            ) from error
+
+    def write(self, region: Region, labels: NDArray[Any]) -> None:
+        """Write the labels (h, w) of a region inside the mask; only the chunks that meet it are touched.
+
+        Raises
+        ------
+        LabelError
+            A value is neither -1 nor a class; nothing is written.
+        OSError
+            The disk is full or failing; chunks already written stay whole, the others keep their old contents.
+        """
+        self._check(region)
+        if labels.shape != region.shape:
+            raise ValueError(f"labels of shape {labels.shape} do not fit {region}")
+        checked = check_labels(labels, len(self.scheme), str(self.path))
+        if not region.empty:
+            self._array[region.slices] = checked
+
+    def set_scheme(self, scheme: ClassScheme) -> None:
+        """Change the classes.
+
+        Raises
+        ------
+        LabelError
+            Pixels carry a label that the new scheme does not have.
+        """
+        if len(scheme) < len(self.scheme):
+            counts = self.counts()
+            for index in range(len(scheme), len(self.scheme)):
+                if counts[index]:
+                    raise LabelError(
+                        f"{self.path}: {counts[index]} pixels are labelled {self.scheme[index].name!r} (class {index}), "
+                        f"which the new scheme of {len(scheme)} classes lacks. Erase or relabel them first."
+                    )
+        attributes: Any = dict(self._array.attrs.asdict()[_KEY])  # type: ignore[arg-type]
+        attributes["classes"] = scheme.to_json()
+        self._array.attrs[_KEY] = attributes
+        self.scheme = scheme
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return how many pixels carry each class, (n,)."""
+        total = np.zeros(256, np.int64)
+        for top in range(0, self.shape[0], self.chunk):
+            strip = self.read(Region(top, 0, min(self.chunk, self.shape[0] - top), self.shape[1]))
+            total += np.bincount(strip.view(np.uint8).ravel(), minlength=256)
+        return total[: len(self.scheme)]
+
+    def _check(self, region: Region) -> None:
+        if not Region.whole(self.shape).contains(region):
+            raise ValueError(f"{region} is not inside the mask of {self.shape[0]} x {self.shape[1]} pixels")
+
+
+def read_mask(
+    path: str | Path, *, n_classes: int, shape: tuple[int, int] | None = None, unlabelled: int | None = 255
+) -> NDArray[np.int8]:
+    """Read a ground truth or a label file.
+
+    Parameters
+    ----------
+    path : str or Path
+        One-band GeoTIFF or PNG (its nodata value counts as unlabelled), .npy, or the folder of a zarr array.
+    n_classes : int
+        Number of classes; values from 0.
+    shape : tuple of int, optional
+        (H, W) that the file must have.
+    unlabelled : int, optional
+        A value that stands for unlabelled, besides -1 and nodata.
+
+    Returns
+    -------
+    ndarray of int8, (H, W)
+
+    Raises
+    ------
+    RasterError
+        The file cannot be read.
+    LabelError
+        Its size is another, or a value is no class; the message names both sizes, or the value and its place.
+    """
+    path = Path(path).expanduser()
+    labels, nodata = _read_integers(path)
+    if labels.ndim == 3 and 1 in (labels.shape[0], labels.shape[2]):
+        labels = labels[0] if labels.shape[0] == 1 else labels[..., 0]
+    if labels.ndim != 2:
+        raise LabelError(f"{path}: an array of shape {labels.shape} is no label file; (rows, columns) is.")
+    if shape is not None and labels.shape != tuple(shape):
+        raise LabelError(
+            f"{path}: {labels.shape[0]} x {labels.shape[1]} pixels (height x width), but the orthophoto has "
+            f"{shape[0]} x {shape[1]}. Choose the mask made for this orthophoto, or resample it by nearest neighbour."
+        )
+    if nodata is None or not float(nodata).is_integer() or not _fits(int(nodata), labels.dtype):
+        return check_labels(labels, n_classes, str(path), unlabelled=unlabelled)
+    missing = labels == int(nodata)
+    result = check_labels(np.where(missing, labels.dtype.type(0), labels), n_classes, str(path), unlabelled=unlabelled)
+    result[missing] = UNLABELLED
+    return result
+
+
+def _fits(value: int, dtype: np.dtype[Any]) -> bool:
+    if dtype.kind not in "iu":
+        return False
+    return int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)
+
+
+def _read_integers(path: Path) -> tuple[NDArray[Any], float | None]:
+    if is_zarr(path):
+        return np.asarray(open_zarr_array(path)[:]), None
+    if path.suffix.lower() == ".npy":
+        try:
+            return np.load(path, allow_pickle=False), None
+        except (OSError, ValueError, EOFError) as error:
+            raise RasterError(f"{path}: not a .npy file that can be read ({error}). Save it again.") from error
+    with open_dataset(path) as dataset:
+        if dataset.count != 1:
+            raise LabelError(
+                f"{path}: has {dataset.count} bands, but a label file has one band of class numbers. "
+                "Is this the image itself, or a coloured picture of the labels?"
+            )
+        try:
+            return dataset.read(1), dataset.nodata
+        except (RasterioError, OSError) as error:
+            raise RasterError(f"{path}: damaged or cut off ({error}). Copy or download it again.") from error
