@@ -1,0 +1,119 @@
+"""Paved roads: worn asphalt, markings, shoulders, pavements, the bridge, and a few cars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotations.sample.canvas import METRE, blend, ribbon, window
+from annotations.sample.noise import fractal, grain, smoothstep
+
+if TYPE_CHECKING:
+    from annotations.sample.canvas import Canvas
+    from annotations.sample.layout import Layout, Road
+
+__all__ = ["paint_cars", "paint_roads"]
+
+ROAD, WATER = 4, 3
+
+
+def _paint(
+    rng: np.random.Generator, canvas: Canvas, road: Road, beds: list[tuple[tuple[slice, slice], object]]
+) -> None:
+    half = road.width / 2
+    strip = ribbon(canvas.shape, road.path, half + 5)
+    if strip is None:
+        return
+    part, truth = canvas.albedo[strip.slices], canvas.truth[strip.slices]
+    shape = (strip.across.shape[0], strip.across.shape[1])
+    rough = fractal(rng, shape, 3 * METRE, 4, 0.7)
+    speck = grain(rng, shape, 0.6)
+    away = strip.distance
+    dry = np.array((158.0, 149.0, 122.0)) * (1 + 0.09 * rough + 0.06 * speck)[..., None]
+    land = truth != WATER
+    blend(part, dry, 0.8 * smoothstep(away + 0.5 * rough, half + 2.0, half + 0.7) * land)
+    paved = away < half
+    if road.pavement:
+        walk = (strip.across > 0) & (away >= half) & (away < half + 1.6)
+        slabs = (
+            np.array((160.0, 156.0, 149.0))
+            * (1 + 0.03 * speck + 0.03 * np.sin(2 * np.pi * strip.along / 0.9))[..., None]
+        )
+        part[walk] = slabs[walk]
+        paved |= walk
+    bridge = (away < half + 1.4) & (truth == WATER)
+    if bridge.any():
+        from scipy.ndimage import binary_dilation
+
+        deck = binary_dilation(bridge, iterations=int(3.5 * METRE)) & (away < half + 1.4)
+        part[deck] = (np.array((163.0, 160.0, 152.0)) * (1 + 0.04 * speck + 0.03 * rough)[..., None])[deck]
+        canvas.height[strip.slices][deck] = 2.6
+        rail = deck & (away > half + 1.05)
+        canvas.height[strip.slices][rail] = 3.7
+        part[rail] *= 1.12
+        paved |= deck
+    base = np.array((118.0, 118.0, 117.0) if road.main else (131.0, 129.0, 125.0)) * rng.uniform(0.94, 1.06)
+    light = 0.04 * rough + 0.035 * speck
+    lane = np.abs(away - half / 2)
+    light -= 0.05 * np.exp(-(((np.abs(lane - 0.75)) / 0.35) ** 2))
+    asphalt = base * (1 + light)[..., None]
+    # Repairs in another asphalt, from one side of a lane to the other.
+    for _ in range(int(rng.integers(2, 6))):
+        start, length, side = rng.uniform(0, strip.along.max()), rng.uniform(4, 40), rng.choice([-1, 1])
+        patch = (strip.along > start) & (strip.along < start + length) & (strip.across * side > 0.1)
+        asphalt[patch] *= rng.uniform(0.84, 1.1)
+    carriageway = away < half
+    amount = smoothstep(away + 0.08 * rough, half + 0.12, half - 0.12)
+    blend(part, asphalt, np.where(carriageway, np.maximum(amount, 0.75), amount * ~paved))
+    if road.main:
+        worn = np.clip(0.75 + 0.22 * rough, 0.25, 1)
+        dash = np.where(np.mod(strip.along, 9) < 4.5, 1, 0)
+        blend(part, (212, 211, 205), 0.85 * worn * dash * smoothstep(away, 0.22, 0.08))
+        blend(part, (208, 207, 201), 0.75 * worn * smoothstep(np.abs(away - (half - 0.35)), 0.22, 0.08))
+    truth[paved] = ROAD
+    canvas.height[strip.slices][paved & (canvas.height[strip.slices] < 2)] = 0
+
+
+def paint_roads(rng: np.random.Generator, canvas: Canvas, layout: Layout) -> None:
+    """Paint the side streets, then the main road over their mouths."""
+    for road in layout.roads[::-1]:
+        _paint(rng, canvas, road, [])
+
+
+def paint_car(rng: np.random.Generator, canvas: Canvas, row: float, column: float, angle: float) -> None:
+    """Park a car: the class below it stays."""
+    place = window(canvas.shape, row, column, angle, 3.2)
+    if place is None:
+        return
+    colours = (
+        (215, 215, 213),
+        (60, 62, 66),
+        (140, 143, 146),
+        (120, 42, 40),
+        (55, 70, 105),
+        (185, 182, 172),
+        (30, 31, 34),
+    )
+    colour = np.array(colours[int(rng.integers(len(colours)))], np.float32)
+    length, width = rng.uniform(1.9, 2.4), rng.uniform(0.82, 0.95)
+    body = (np.abs(place.along) < length) & (np.abs(place.across) < width)
+    glass = body & (np.abs(np.abs(place.along + 0.15) - 1.05) < 0.33) & (np.abs(place.across) < width - 0.12)
+    part = canvas.albedo[place.slices]
+    part[body] = colour * 0.95
+    part[glass] = (52, 58, 64)
+    canvas.height[place.slices][body] = np.maximum(canvas.height[place.slices][body], 1.4)
+
+
+def paint_cars(rng: np.random.Generator, canvas: Canvas, layout: Layout) -> None:
+    """Put some traffic on the roads."""
+    for road in layout.roads:
+        steps = np.hypot(*np.diff(road.path, axis=0).T) / METRE
+        total = float(steps.sum())
+        for _ in range(int(rng.poisson(total / (110 if road.main else 170)))):
+            at = int(rng.integers(1, len(road.path) - 1))
+            forward = road.path[at + 1] - road.path[at - 1]
+            unit = forward / np.hypot(*forward)
+            side = float(rng.choice([-1, 1])) * road.width / 4 * METRE
+            row, column = road.path[at] + side * np.array([unit[1], -unit[0]])
+            paint_car(rng, canvas, float(row), float(column), float(np.arctan2(unit[0], unit[1])))
