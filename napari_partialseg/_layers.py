@@ -15,10 +15,10 @@ from napari.layers import Image, Labels, Points
 from napari_partialseg._guard import label_colormap, prediction_colormap
 
 if TYPE_CHECKING:
-    from annotations.orthophoto import Orthophoto
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
+    from annotations.orthophoto import Orthophoto
 
 __all__ = ["MARK", "SessionLayers", "image_options", "make_layers"]
 

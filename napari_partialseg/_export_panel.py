@@ -1,0 +1,67 @@
+"""The way out: map, polygons, confidence and labels as files that a GIS opens."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+__all__ = ["KINDS", "ExportPanel"]
+
+KINDS = {
+    "map": ("Map (GeoTIFF)…", "GeoTIFF (*.tif)", "Classes with colour table and names, and a QGIS style beside it"),
+    "polygons": (
+        "Polygons…",
+        "GeoPackage (*.gpkg);;GeoJSON (*.geojson)",
+        "One polygon per patch; neighbours share edges",
+    ),
+    "confidence": ("Confidence (GeoTIFF)…", "GeoTIFF (*.tif)", "0 to 255, how sure the network is"),
+    "labels": ("Your labels (GeoTIFF)…", "GeoTIFF (*.tif)", "int8, -1 where nothing is labelled"),
+}
+"""What can be exported: button, file filter and explanation by name."""
+
+
+class ExportPanel(QWidget):
+    """A button for each kind of file.
+
+    Signals
+    -------
+    export(kind)
+        One of `KINDS`.
+    cancel()
+        Give up the export under way.
+    """
+
+    export = Signal(str)
+    cancel = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._buttons: list[QPushButton] = []
+        for kind, (text, _, tip) in KINDS.items():
+            button = QPushButton(text)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _checked=False, kind=kind: self.export.emit(kind))
+            layout.addWidget(button)
+            self._buttons.append(button)
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 100)
+        self._cancel = QPushButton("Cancel")
+        self._cancel.clicked.connect(self.cancel)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._cancel)
+        self.show_busy("")
+
+    def show_busy(self, text: str) -> None:
+        """Show that an export is under way, or ("") that none is."""
+        for button in self._buttons:
+            button.setEnabled(not text)
+        self._bar.setVisible(bool(text))
+        self._cancel.setVisible(bool(text))
+        self._bar.setFormat(text or "%p %")
+        self._bar.setValue(0)
+
+    def show_part(self, part: float) -> None:
+        """Show how much is done, 0 to 1."""
+        self._bar.setValue(round(100 * part))

@@ -1,0 +1,164 @@
+"""Everything a session needs from the disk, read without touching the viewer: runs in a thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from annotations.project import Project
+from annotations.pyramid import display_levels
+from annotations.store import LabelStore
+
+from annotations.classes import LANDCOVER_AI, NOT_PREDICTED, ClassScheme
+from annotations.errors import PartialSegError, ProjectLockedError
+from annotations.orthophoto import open_orthophoto
+from annotations.shared_array import SharedArray
+from trainer.kept import load_prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from annotations.project import ImageEntry
+    from numpy.typing import NDArray
+
+    from annotations.orthophoto import Orthophoto
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass
+class Prepared:
+    """An orthophoto of a project, ready to be shown."""
+
+    project: Project
+    entry: ImageEntry
+    ortho: Orthophoto
+    levels: list[NDArray[np.uint8]]
+    store: LabelStore
+    labels: NDArray[np.int8]
+    strokes: NDArray[np.uint32]
+    prediction: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    has_prediction: bool
+    note: str = ""
+    """What the user should know, for example that the project is open for reading only, and why."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed."""
+        return bool(self.project.read_only)
+
+    def close(self) -> None:
+        """Give back what is held on disk."""
+        self.store.close()
+        self.ortho.close()
+        self.project.close()
+
+
+def prepare(
+    path: str | Path,
+    *,
+    folder: str | Path | None = None,
+    scheme: ClassScheme = LANDCOVER_AI,
+    progress: Callable[[float], None] = lambda part: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Prepared:
+    """Open an orthophoto, or a project and its first orthophoto, and read all that was kept of it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A raster, or a project folder.
+    folder : str or Path, optional
+        The project folder to use for a raster; by default the one beside it, made when it is not there.
+    scheme : ClassScheme
+        Classes of a new project.
+    progress, cancelled : callable
+        See `Job`.
+
+    Raises
+    ------
+    PartialSegError
+        The raster or the project cannot be used; the text says why and what to do.
+    """
+    path = Path(path)
+    if Project.is_project(path):
+        project, note = _open_project(path)
+        return _closing_on_error(project, lambda: _from_project(project, note, None, progress, cancelled))
+    ortho = open_orthophoto(path)
+    home = Path(folder) if folder is not None else Project.folder_for(path)
+    try:
+        project, note = _open_project(home) if Project.is_project(home) else (Project.create(home, scheme), "")
+    except Exception:
+        ortho.close()
+        raise
+    return _closing_on_error(project, lambda: _from_project(project, note, ortho, progress, cancelled))
+
+
+def _closing_on_error(project: Project, make: Callable[[], Prepared]) -> Prepared:
+    try:
+        return make()
+    except Exception:
+        project.close()
+        raise
+
+
+def _open_project(folder: Path) -> tuple[Project, str]:
+    try:
+        return Project.open(folder), ""
+    except ProjectLockedError as error:
+        return Project.open(folder, write=False), f"{error} It is shown here for reading only."
+
+
+def _from_project(
+    project: Project,
+    note: str,
+    ortho: Orthophoto | None,
+    progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+) -> Prepared:
+    entry = _entry_of(project, ortho)
+    if ortho is None:
+        ortho = open_orthophoto(entry.locate())
+    entry.check(ortho)
+    levels = display_levels(ortho, None if project.read_only else entry.cache, progress=progress, cancelled=cancelled)
+    if (entry.folder / "labels.zarr").exists():
+        store = LabelStore.open(entry.folder, writable=not project.read_only)
+    elif project.read_only:
+        raise PartialSegError(f"{entry.folder}: there are no labels in it yet; close the other viewer first.")
+    else:
+        store = LabelStore.create(
+            entry.folder,
+            ortho.shape,
+            project.scheme,
+            fingerprint=ortho.fingerprint,
+            georeference=ortho.georeference,
+        )
+    labels, strokes = store.load()
+    prediction, confidence = _shared(project, entry, ortho)
+    found = load_prediction(entry.folder, prediction, confidence)
+    return Prepared(project, entry, ortho, levels, store, labels, strokes, prediction, confidence, found, note)
+
+
+def _entry_of(project: Project, ortho: Orthophoto | None) -> ImageEntry:
+    if ortho is None:
+        if not project.images:
+            raise PartialSegError(f"{project.folder}: the project holds no orthophoto yet; open one to add it.")
+        return project.images[0]
+    for entry in project.images:
+        if entry.path.resolve() == ortho.path.resolve() or entry.path.name == ortho.path.name:
+            return entry
+    if project.read_only:
+        raise PartialSegError(f"{project.folder}: {ortho.path.name} cannot be added; close the other viewer first.")
+    return project.add_image(ortho)
+
+
+def _shared(project: Project, entry: ImageEntry, ortho: Orthophoto) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    if project.read_only:  # the shared files belong to the viewer that holds the project
+        return np.full(ortho.shape, NOT_PREDICTED, np.uint8), np.zeros(ortho.shape, np.uint8)
+    return (
+        SharedArray.create(entry.cache / "prediction.u8", ortho.shape, NOT_PREDICTED).array,
+        SharedArray.create(entry.cache / "confidence.u8", ortho.shape, 0).array,
+    )

@@ -1,0 +1,316 @@
+"""An orthophoto open in the viewer: its layers, its labels on disk and the worker that learns it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from annotations.journal import EditJournal
+from qtpy.QtCore import QObject, Qt, Signal
+
+from annotations.region import Region
+from napari_partialseg._guard import LabelsGuard, prediction_colormap
+from napari_partialseg._layers import make_layers
+from napari_partialseg._points import PointKeeper
+from napari_partialseg._tiles import TilePainter
+from napari_partialseg._tracker import LabelTracker
+from napari_partialseg._view import ViewWatcher
+from trainer import protocol
+from trainer.config import WorkConfig, from_plain, to_plain
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from annotations.classes import ClassScheme
+    from napari_partialseg._prepare import Prepared
+    from napari_partialseg._worker_client import WorkerClient
+
+__all__ = ["Session"]
+
+
+class Session(QObject):
+    """Ties layers, journal, store and worker together.
+
+    Signals
+    -------
+    status(Status), opened(Opened), progress(Progress), saved(Saved)
+        Messages of the worker.
+    problem(text)
+        Something the user should know.
+    worker_died(text)
+        The worker is gone; `restart_worker` starts it again.
+    labels_changed()
+        Something was drawn or removed.
+    scheme_changed()
+        Classes were added, renamed or recoloured.
+    """
+
+    status = Signal(object)
+    opened = Signal(object)
+    progress = Signal(object)
+    saved = Signal(object)
+    problem = Signal(str)
+    worker_died = Signal(str)
+    labels_changed = Signal()
+    scheme_changed = Signal()
+    _on_disk = Signal(object)
+    _not_on_disk = Signal(str)
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        prepared: Prepared,
+        client: WorkerClient,
+        image: Image | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.prepared = prepared
+        self.client = client
+        self.config = from_plain(WorkConfig, prepared.project.config)
+        self.truth: NDArray[np.int8] | None = None
+        self.wants_training = False
+        self._revision = 0
+        self._closed = False
+        self.layers = make_layers(
+            prepared.ortho,
+            prepared.levels,
+            self.scheme,
+            prepared.labels,
+            prepared.prediction,
+            prepared.confidence,
+            image,
+        )
+        self._add_layers(image)
+        self.guard = LabelsGuard(self.layers.labels, self.scheme)
+        next_number = int(prepared.store.next_number)
+        self.journal = EditJournal(prepared.labels, prepared.strokes, next_number)
+        self.tiles = TilePainter(self.layers, self)
+        scale = self.layers.labels.scale
+        self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
+        self.view.moved.connect(lambda region: self.client.send(protocol.ViewChanged(region)))
+        if self.read_only:
+            self.layers.labels.editable = False
+            self.layers.points.editable = False
+            self.tracker = None
+            self.points = None
+            return
+        self.tracker = LabelTracker(self.layers.labels, self.journal, prepared.store, self)
+        self.tracker.changed.connect(lambda region: self.labels_changed.emit())
+        self.points = PointKeeper(
+            self.layers.points,
+            self.layers.labels,
+            self.journal,
+            prepared.store,
+            self.scheme,
+            lambda region: self.labels_changed.emit(),
+            self,
+        )
+        self.points.select_class(0)
+        # The store calls from its writer thread; queued signals bring that to this one.
+        self._on_disk.connect(self._send_change, Qt.ConnectionType.QueuedConnection)
+        self._not_on_disk.connect(self.problem, Qt.ConnectionType.QueuedConnection)
+        prepared.store.on_saved = self._on_disk.emit
+        prepared.store.on_error = lambda error: self._not_on_disk.emit(str(error))
+        client.received.connect(self._receive)
+        client.died.connect(self._worker_gone)
+        self.open_in_worker()
+
+    # ------------------------------------------------------------------------------------------------- what it is
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed here."""
+        return self.prepared.read_only
+
+    @property
+    def scheme(self) -> ClassScheme:
+        """The classes."""
+        return self.prepared.project.scheme
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return labelled pixels per class."""
+        return self.journal.counts(len(self.scheme))
+
+    def score(self) -> float | None:
+        """Return the mIoU of the shown prediction against the truth, if one is loaded, on a subsample of 4 Mpx."""
+        if self.truth is None:
+            return None
+        step = max(1, int(np.sqrt(self.truth.size / 4e6)))
+        truth, predicted = self.truth[::step, ::step], np.asarray(self.prepared.prediction[::step, ::step])
+        n = len(self.scheme)
+        known = (truth >= 0) & (predicted < n)
+        if not known.any():
+            return None
+        table = np.bincount(truth[known].astype(np.int64) * n + predicted[known], minlength=n * n).reshape(n, n)
+        hit = np.diag(table)
+        union = table.sum(0) + table.sum(1) - hit
+        return float(np.mean(hit[union > 0] / union[union > 0]))
+
+    # ----------------------------------------------------------------------------------------------------- worker
+
+    def open_in_worker(self) -> None:
+        """Have the worker open this orthophoto."""
+        prepared = self.prepared
+        cache = prepared.entry.cache
+        self.client.start()
+        self.client.send(
+            protocol.Open(
+                image=str(prepared.ortho.path),
+                labels=str(prepared.entry.folder / "labels.zarr"),
+                prediction=str(cache / "prediction.u8"),
+                confidence=str(cache / "confidence.u8"),
+                keep=str(prepared.entry.folder),
+                weights=str(prepared.project.folder / "weights"),
+                classes=self.scheme.to_json(),
+                config=to_plain(self.config),
+                display_bands=tuple(prepared.ortho.display_bands),
+            )
+        )
+        self.client.send(protocol.ViewChanged(self.view.region()))
+        if self.wants_training:
+            self.client.send(protocol.Train())
+
+    def restart_worker(self) -> None:
+        """Start the worker again after it died; it goes on from its last checkpoint."""
+        self.open_in_worker()
+
+    def train(self) -> None:
+        """Train, or go on."""
+        self.wants_training = True
+        if self.client.running:
+            self.client.send(protocol.Train())
+        else:
+            self.open_in_worker()
+
+    def pause(self) -> None:
+        """Stop training for now."""
+        self.wants_training = False
+        self.client.send(protocol.Pause())
+
+    def stop_training(self) -> None:
+        """Stop training and predicting, and save."""
+        self.wants_training = False
+        self.client.send(protocol.Stop())
+
+    def start_afresh(self, config: WorkConfig) -> None:
+        """Begin with new weights and this configuration; the old checkpoint is kept."""
+        self.config = config
+        self.prepared.project.set_config(to_plain(config))
+        self.client.send(protocol.StartAfresh(to_plain(config)))
+        if self.wants_training:
+            self.client.send(protocol.Train())
+
+    def _receive(self, message: protocol.Message) -> None:
+        if isinstance(message, protocol.Tiles):
+            self.tiles.add(message)
+        elif isinstance(message, protocol.Progress):
+            self.progress.emit(message)
+        elif isinstance(message, protocol.Status):
+            self.status.emit(message)
+        elif isinstance(message, protocol.Opened):
+            self.opened.emit(message)
+        elif isinstance(message, protocol.Saved):
+            self.saved.emit(message)
+        elif isinstance(message, protocol.Problem) and not message.fatal:
+            self.problem.emit(message.text)
+        elif isinstance(message, protocol.Unknown):
+            self.problem.emit(f"The worker said something this viewer does not know: {message.reason}")
+
+    def _worker_gone(self, text: str) -> None:
+        self.worker_died.emit(f"{text} All your labels are safe. Restart it to go on from its last checkpoint.")
+
+    # ----------------------------------------------------------------------------------------------------- labels
+
+    def select_class(self, index: int) -> None:
+        """Draw with this class from now on, with the brush as with points."""
+        self.layers.labels.selected_label = index
+        if self.points is not None:
+            self.points.select_class(index)
+
+    def set_scheme(self, scheme: ClassScheme) -> None:
+        """Take other names, colours or further classes."""
+        self.prepared.project.set_scheme(scheme)
+        self.prepared.store.set_scheme(scheme)
+        self.guard.set_scheme(scheme)
+        self.layers.prediction.colormap = prediction_colormap(scheme)
+        if self.points is not None:
+            self.points.set_scheme(scheme)
+        self.client.send(protocol.SetClasses(scheme.to_json()))
+        self.scheme_changed.emit()
+
+    def add_labels(self, mask: NDArray[np.int8], tool: str, origin: str) -> int:
+        """Label what is not labelled yet as the mask says; what a person drew stays. Return how many pixels."""
+        labels = self.prepared.labels
+        added = 0
+        for cell in Region.whole(labels.shape).tiles(2048):
+            part = cell.clipped(labels.shape)
+            own, new = labels[part.slices], mask[part.slices]
+            free = (own < 0) & (new >= 0)
+            own[free] = new[free]
+            added += int(free.sum())
+        if added and self.tracker is not None:
+            self.tracker.record(Region.whole(labels.shape), tool, origin)
+            self.layers.labels.refresh()
+        return added
+
+    def remove_origin(self, origin: str) -> int:
+        """Un-label all pixels that came from an origin ("random", "imported"); return how many."""
+        numbers = np.array([s.number for s in self.prepared.store.strokes() if s.origin == origin], np.uint32)
+        if not len(numbers) or self.tracker is None:
+            return 0
+        labels, strokes = self.prepared.labels, self.prepared.strokes
+        removed = 0
+        for cell in Region.whole(labels.shape).tiles(2048):
+            part = cell.clipped(labels.shape)
+            theirs = np.isin(strokes[part.slices], numbers) & (labels[part.slices] >= 0)
+            labels[part.slices][theirs] = -1
+            removed += int(theirs.sum())
+        if removed:
+            self.tracker.record(Region.whole(labels.shape), "remove", "drawn")
+            self.layers.labels.refresh()
+        return removed
+
+    def _send_change(self, region: Region) -> None:
+        self._revision += 1
+        self.client.send(protocol.LabelsChanged((region,), self._revision))
+
+    # ------------------------------------------------------------------------------------------------------ layers
+
+    def _add_layers(self, image: Image | None) -> None:
+        for layer in self.layers.all():
+            if layer is not image:
+                self.viewer.add_layer(layer)
+        self.viewer.layers.selection.active = self.layers.labels
+        if image is None:
+            self.viewer.reset_view()
+
+    def close(self, *, remove_layers: bool = False) -> None:
+        """Save everything, let the worker go on with something else, and give the project free."""
+        if self._closed:
+            return
+        self._closed = True
+        self.view.stop()
+        self.tiles.stop()
+        if self.tracker is not None:
+            self.tracker.look_for_changes()
+            self.tracker.disconnect_layer()
+        if self.points is not None:
+            self.points.stop()
+        if not self.read_only:
+            self.client.received.disconnect(self._receive)
+            self.client.died.disconnect(self._worker_gone)
+        if remove_layers:
+            for layer in self.layers.all():
+                if layer in self.viewer.layers:
+                    self.viewer.layers.remove(layer)
+        self.prepared.store.on_saved = None
+        self.prepared.store.on_error = None
+        self.prepared.close()
+
+    def set_truth(self, truth: Any) -> None:
+        """Keep a truth mask for the score, or None."""
+        self.truth = truth

@@ -1,0 +1,425 @@
+"""The Partial Seg widget: its panels, and what happens when something is pressed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from annotations.classes import LANDCOVER_AI
+from annotations.mask import read_mask
+from annotations.sampling import random_mask
+from napari_partialseg._background import Job
+from napari_partialseg._banner import Banner
+from napari_partialseg._classes_panel import ClassesPanel
+from napari_partialseg._draw_panel import DrawPanel
+from napari_partialseg._export import NEEDS_PREDICTION, write
+from napari_partialseg._export_panel import KINDS, ExportPanel
+from napari_partialseg._layers import MARK
+from napari_partialseg._learn_panel import LearnPanel
+from napari_partialseg._masks_panel import MasksPanel
+from napari_partialseg._prepare import Prepared, prepare
+from napari_partialseg._session import Session
+from napari_partialseg._shortcuts import ClassKeys
+from napari_partialseg._worker_client import WorkerClient
+from trainer import protocol
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Image
+
+__all__ = ["PartialSegWidget"]
+
+_RASTERS = "Orthophotos (*.tif *.tiff *.png *.jpg *.jpeg *.vrt *.jp2);;All files (*)"
+_SCORE_MILLISECONDS = 1500
+
+
+class PartialSegWidget(QWidget):
+    """The dock widget: open, draw, train, correct, export.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer it is docked in.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session: Session | None = None
+        # Started now, so that it has imported torch by the time somebody presses Train.
+        self.client = WorkerClient(self)
+        self.client.start()
+        self._job: Job | None = None
+        self._export_to: tuple[str, Path] | None = None
+        self._keys: ClassKeys | None = None
+        self._window: QObject | None = None
+        self._closed = False
+        self._build()
+        self._score_timer = QTimer(self)
+        self._score_timer.setInterval(_SCORE_MILLISECONDS)
+        self._score_timer.timeout.connect(self._show_score)
+        self.destroyed.connect(self.client.end)
+        QTimer.singleShot(0, self._adopt_image)
+
+    # ----------------------------------------------------------------------------------------------------- layout
+
+    def _build(self) -> None:
+        self._title = QLabel("<b>No orthophoto open</b>")
+        self._title.setWordWrap(True)
+        open_image = QPushButton("Open orthophoto…")
+        open_image.setToolTip("GeoTIFF, PNG or JPEG; a project folder is made beside it")
+        open_image.clicked.connect(self._ask_image)
+        open_project = QPushButton("Open project…")
+        open_project.setToolTip("A folder that ends in .partialseg")
+        open_project.clicked.connect(self._ask_project)
+        top = QHBoxLayout()
+        top.addWidget(open_image)
+        top.addWidget(open_project)
+        self.banner = Banner()
+        self.classes = ClassesPanel(LANDCOVER_AI)
+        self.classes.selected.connect(self._choose_class)
+        self.classes.edited.connect(self._scheme_edited)
+        self.classes.refused.connect(self.banner.say)
+        self.draw = DrawPanel()
+        self.draw.set_session(None)
+        self.learn = LearnPanel()
+        self.learn.train.connect(self.train)
+        self.learn.pause.connect(lambda: self.session and self.session.pause())
+        self.learn.stop.connect(lambda: self.session and self.session.stop_training())
+        self.learn.afresh.connect(self._ask_afresh)
+        self.masks = MasksPanel()
+        self.masks.load_truth.connect(self._ask_truth)
+        self.masks.import_labels.connect(self._ask_labels)
+        self.masks.draw_random.connect(self.draw_random)
+        self.masks.clear_random.connect(self._clear_random)
+        self.exports = ExportPanel()
+        self.exports.export.connect(self._ask_export)
+        self.exports.cancel.connect(self._cancel_export)
+        inner = QWidget()
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(6)
+        layout.addWidget(self._title)
+        layout.addLayout(top)
+        layout.addWidget(self.banner)
+        for title, panel, expanded in (
+            ("Classes", self.classes, True),
+            ("Draw", self.draw, True),
+            ("Learn", self.learn, True),
+            ("Random and imported labels", self.masks, False),
+            ("Export", self.exports, False),
+        ):
+            section = QCollapsible(title)
+            section.addWidget(panel)
+            if expanded:
+                section.expand(animate=False)
+            layout.addWidget(section)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(330)
+
+    # ----------------------------------------------------------------------------------------------------- opening
+
+    def open_path(self, path: str | Path, *, folder: str | Path | None = None, image: Image | None = None) -> None:
+        """Open an orthophoto or a project; returns at once, `session` is there when it is read.
+
+        Parameters
+        ----------
+        path : str or Path
+            A raster, or a project folder.
+        folder : str or Path, optional
+            The project folder for a raster; by default the one beside it.
+        image : napari.layers.Image, optional
+            The layer that already shows the raster.
+        """
+        self.close_session()
+        self._title.setText(f"<b>{Path(path).name}</b><br>reading…")
+        self._job = Job(lambda **tools: prepare(path, folder=folder, **tools), self)
+        self._job.progress.connect(lambda part: self._title.setText(f"<b>{Path(path).name}</b><br>reading… {part:.0%}"))
+        self._job.done.connect(lambda prepared: self._show(prepared, image))
+        self._job.failed.connect(self._could_not_open)
+        self._job.start()
+
+    def _could_not_open(self, text: str) -> None:
+        self._title.setText("<b>No orthophoto open</b>")
+        self.banner.say(text)
+
+    def _show(self, prepared: Prepared, image: Image | None) -> None:
+        if self._closed:
+            prepared.close()
+            return
+        self._watch_window()
+        session = Session(self.viewer, prepared, self.client, image, self)
+        self.session = session
+        session.status.connect(lambda m: self.learn.show_state(m.state, m.text))
+        session.opened.connect(self.learn.show_opened)
+        session.progress.connect(self.learn.show_progress)
+        session.problem.connect(self.banner.say)
+        session.saved.connect(self._saved)
+        session.worker_died.connect(self._worker_died)
+        session.labels_changed.connect(self._show_counts)
+        session.scheme_changed.connect(self._show_scheme)
+        self.learn.set_config(session.config)
+        self.learn.set_ready(not session.read_only)
+        self.draw.set_session(session)
+        self.classes.setEnabled(not session.read_only)
+        self.masks.setEnabled(not session.read_only)
+        self._show_scheme()
+        self._show_counts()
+        height, width = prepared.ortho.shape
+        self._title.setText(
+            f"<b>{prepared.ortho.name}</b><br>{width:,} × {height:,} px, {prepared.ortho.bands} bands"
+            f"<br><span style='font-size: small'>{prepared.project.folder}</span>"
+        )
+        self._title.setToolTip(str(prepared.project.folder))
+        if prepared.note:
+            self.banner.say(prepared.note)
+            self.learn.show_state("stopped", "open for reading only")
+        self.classes.select(0)
+        self._score_timer.start()
+
+    def _adopt_image(self) -> None:
+        """Open the orthophoto that was loaded before this widget (napari IMAGE -w napari-partialseg)."""
+        if self._closed or self.session is not None or self._job is not None:
+            return
+        for layer in self.viewer.layers:
+            if layer.metadata.get(MARK) == "image" and "path" in layer.metadata:
+                folder = layer.metadata.get("project")
+                self.open_path(folder or layer.metadata["path"], image=layer)
+                return
+
+    def _ask_image(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open an orthophoto", "", _RASTERS)
+        if path:
+            self.open_path(path)
+
+    def _ask_project(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a project folder (.partialseg)")
+        if path:
+            self.open_path(path)
+
+    # ----------------------------------------------------------------------------------------------------- drawing
+
+    def _choose_class(self, index: int) -> None:
+        if self.session is not None:
+            self.session.select_class(index)
+
+    def _scheme_edited(self, scheme: Any) -> None:
+        if self.session is not None:
+            self.session.set_scheme(scheme)
+
+    def _show_scheme(self) -> None:
+        if self.session is not None:
+            if self.classes.scheme != self.session.scheme:
+                self.classes.set_scheme(self.session.scheme)
+            if self._keys is not None:
+                self._keys.set_scheme(self.session.scheme)
+
+    def _show_counts(self) -> None:
+        if self.session is not None:
+            self.classes.set_counts([int(n) for n in self.session.counts()])
+
+    def _show_score(self) -> None:
+        if self.session is not None:
+            self.learn.show_score(self.session.score())
+
+    # ---------------------------------------------------------------------------------------------------- training
+
+    def train(self) -> None:
+        """Train from now on."""
+        if self.session is not None:
+            self.session.train()
+
+    def _ask_afresh(self, config: Any) -> None:
+        answer = QMessageBox.question(
+            self,
+            "Start afresh?",
+            "What the network has learnt is set aside (the file stays in the project) and training begins with new "
+            "weights. Your labels are kept.",
+        )
+        if answer == QMessageBox.StandardButton.Yes and self.session is not None:
+            self.session.start_afresh(config)
+
+    def _worker_died(self, text: str) -> None:
+        self.learn.show_state("died", "the worker is not running")
+        session = self.session
+        if session is not None:
+            self.banner.say(text, "Restart worker", session.restart_worker)
+
+    # ------------------------------------------------------------------------------------------------------- masks
+
+    def _ask_truth(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load a truth mask", "", _RASTERS)
+        if path:
+            self.load_truth(path)
+
+    def _ask_labels(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Import labels", "", _RASTERS)
+        if path:
+            self._read_mask(path, lambda mask: self._imported(mask, Path(path).name))
+
+    def load_truth(self, path: str | Path) -> None:
+        """Load a truth mask, for random labels and the score."""
+        self._read_mask(path, lambda mask: self._truth_read(mask, Path(path).name))
+
+    def _read_mask(self, path: str | Path, done: Any) -> None:
+        session = self.session
+        if session is None:
+            return
+        shape, n = session.prepared.ortho.shape, len(session.scheme)
+        self._job = Job(lambda **tools: read_mask(path, n_classes=n, shape=shape), self)
+        self._job.done.connect(done)
+        self._job.failed.connect(self.banner.say)
+        self._job.start()
+
+    def _truth_read(self, mask: Any, name: str) -> None:
+        if self.session is not None:
+            self.session.set_truth(mask)
+            self.masks.show_truth(name)
+            self._show_score()
+
+    def _imported(self, mask: Any, name: str) -> None:
+        if self.session is not None:
+            added = self.session.add_labels(mask, "import", "imported")
+            self.viewer.status = f"{added:,} labels imported from {name}"
+
+    def draw_random(self, fraction: float, seed: int, per_class: bool) -> None:
+        """Label random pixels of the truth mask."""
+        session = self.session
+        if session is None or session.truth is None:
+            return
+        truth, n = session.truth, len(session.scheme)
+        self._job = Job(lambda **tools: random_mask(truth, fraction, seed, n_classes=n, per_class=per_class), self)
+        self._job.done.connect(self._random_drawn)
+        self._job.failed.connect(self.banner.say)
+        self._job.start()
+
+    def _random_drawn(self, mask: Any) -> None:
+        if self.session is not None:
+            added = self.session.add_labels(mask, "random mask", "random")
+            self.viewer.status = f"{added:,} pixels labelled at random"
+
+    def _clear_random(self) -> None:
+        if self.session is not None:
+            removed = self.session.remove_origin("random")
+            self.viewer.status = f"{removed:,} random labels removed"
+
+    # ------------------------------------------------------------------------------------------------------ export
+
+    def _ask_export(self, kind: str) -> None:
+        session = self.session
+        if session is None:
+            return
+        start = session.prepared.ortho.path.with_name(f"{session.prepared.ortho.name}_{kind}")
+        path, _ = QFileDialog.getSaveFileName(self, KINDS[kind][0].rstrip("…"), str(start), KINDS[kind][1])
+        if path:
+            suffix = KINDS[kind][1].split("*")[1].split(")")[0]
+            self.export(kind, path if Path(path).suffix else path + suffix)
+
+    def export(self, kind: str, path: str | Path) -> None:
+        """Write a file; the worker first predicts what is not predicted with the newest weights."""
+        session = self.session
+        if session is None:
+            return
+        if kind in NEEDS_PREDICTION and not session.read_only and self.client.running:
+            self._export_to = (kind, Path(path))
+            self.exports.show_busy("predicting the whole image")
+            self.client.send(protocol.PredictAll())
+        else:
+            self._write(kind, Path(path))
+
+    def _saved(self, message: protocol.Saved) -> None:
+        if self._export_to is not None and message.complete:
+            kind, path = self._export_to
+            self._export_to = None
+            self._write(kind, path)
+
+    def _write(self, kind: str, path: Path) -> None:
+        session = self.session
+        if session is None:
+            return
+        prepared, scheme = session.prepared, session.scheme
+        self.exports.show_busy(f"writing {path.name}")
+        self._job = Job(lambda **tools: write(kind, path, prepared, scheme, **tools), self)
+        self._job.progress.connect(self.exports.show_part)
+        self._job.done.connect(self._written)
+        self._job.failed.connect(self._not_written)
+        self._job.start()
+
+    def _written(self, path: Path) -> None:
+        self.exports.show_busy("")
+        self.viewer.status = f"written: {path}"
+
+    def _not_written(self, text: str) -> None:
+        self.exports.show_busy("")
+        self.banner.say(text)
+
+    def _cancel_export(self) -> None:
+        self._export_to = None
+        if self._job is not None:
+            self._job.cancel()
+        if self.session is not None:
+            self.client.send(protocol.Train() if self.session.wants_training else protocol.Pause())
+        self.exports.show_busy("")
+
+    # ------------------------------------------------------------------------------------------------------ ending
+
+    def close_session(self) -> None:
+        """Save and close what is open."""
+        if self._job is not None:
+            self._job.cancel()
+        if self.session is None:
+            return
+        self._score_timer.stop()
+        self.draw.set_session(None)
+        self.learn.set_ready(False)
+        self.masks.show_truth("")
+        session, self.session = self.session, None
+        session.close(remove_layers=True)
+        session.deleteLater()
+        self._title.setText("<b>No orthophoto open</b>")
+
+    def shut_down(self) -> None:
+        """End the worker and close the project; the viewer is closing."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._keys is not None:
+            self._keys.clear()
+        if self._window is not None:
+            self._window.removeEventFilter(self)
+        if self._job is not None:
+            self._job.cancel()
+        self._score_timer.stop()
+        self.client.end()
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+    def _watch_window(self) -> None:
+        window = self.window()
+        if self._window is None and window is not self:
+            self._window = window
+            window.installEventFilter(self)
+            self._keys = ClassKeys(window, self.classes.select, self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Shut down when the main window closes."""
+        if watched is self._window and event.type() == QEvent.Type.Close and event.isAccepted():
+            self.shut_down()
+        return False
+
+    def closeEvent(self, event: Any) -> None:
+        """Shut down when the widget itself is closed."""
+        self.shut_down()
+        super().closeEvent(event)
