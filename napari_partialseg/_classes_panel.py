@@ -151,7 +151,7 @@ class ClassesPanel(QWidget):
             self.refused.emit("A map needs at least two classes.")
         elif last < len(self._counts) and self._counts[last]:
             self.refused.emit(
-                f"{self._scheme.names[last]!r} has {self._counts[last]:,} labelled pixels: erase them before removing it."
+                f"{self._scheme.names[last]!r} has {self._counts[last]:,} labelled pixels: erase them first."
             )
         else:
             self._edit(lambda: ClassScheme(self._scheme.classes[:-1]))

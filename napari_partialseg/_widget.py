@@ -58,6 +58,7 @@ class PartialSegWidget(QWidget):
         self._keys: ClassKeys | None = None
         self._window: QObject | None = None
         self._closed = False
+        self.truth_wanted: str | Path | None = None  # loaded as soon as an orthophoto is open
         self._build()
         self._score_timer = QTimer(self)
         self._score_timer.setInterval(_SCORE_MILLISECONDS)
@@ -187,6 +188,9 @@ class PartialSegWidget(QWidget):
             self.learn.show_state("stopped", "open for reading only")
         self.classes.select(0)
         self._score_timer.start()
+        if self.truth_wanted is not None:
+            truth, self.truth_wanted = self.truth_wanted, None
+            self.load_truth(truth)
 
     def _adopt_image(self) -> None:
         """Open the orthophoto that was loaded before this widget (napari IMAGE -w napari-partialseg)."""
@@ -414,8 +418,8 @@ class PartialSegWidget(QWidget):
             self._keys = ClassKeys(window, self.classes.select, self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Shut down when the main window closes."""
-        if watched is self._window and event.type() == QEvent.Type.Close and event.isAccepted():
+        """Shut down when the main window has closed (its close event comes before anybody could still say no)."""
+        if watched is self._window and event.type() == QEvent.Type.Hide and not event.spontaneous():
             self.shut_down()
         return False
 

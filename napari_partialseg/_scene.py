@@ -1,0 +1,60 @@
+"""A viewer with the widget docked: what `python -m napari_partialseg` and the demo start with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import napari
+
+from napari_partialseg._widget import PartialSegWidget
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.viewer import Viewer
+
+__all__ = ["Scene", "open_scene"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A viewer and the widget in it."""
+
+    viewer: Viewer
+    widget: PartialSegWidget
+
+
+def open_scene(
+    path: str | Path | None = None,
+    *,
+    project: str | Path | None = None,
+    truth: str | Path | None = None,
+    size: tuple[int, int] = (1600, 1000),
+    show: bool = True,
+) -> Scene:
+    """Open a viewer with the widget docked, and an orthophoto or a project in it.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        The orthophoto or project; read in the background, so `widget.session` is None until it is there.
+    project : str or Path, optional
+        Project folder for the orthophoto; by default the one beside it.
+    truth : str or Path, optional
+        Truth mask, loaded once the orthophoto is there.
+    size : tuple of int
+        Width and height of the window.
+    show : bool
+        Whether to show the window.
+    """
+    viewer = napari.Viewer(title="Partial Seg", show=show)
+    widget = PartialSegWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Partial Seg", area="right")
+    if show:
+        viewer.window.resize(*size)
+    if path is not None:
+        if truth is not None:
+            widget.truth_wanted = truth
+        widget.open_path(path, folder=project)
+    return Scene(viewer, widget)
