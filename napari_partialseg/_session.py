@@ -9,6 +9,7 @@ from annotations.journal import EditJournal
 from qtpy.QtCore import QObject, Qt, Signal
 
 from annotations.region import Region
+from annotations.scores import mean_iou
 from napari_partialseg._guard import LabelsGuard, prediction_colormap
 from napari_partialseg._layers import make_layers
 from napari_partialseg._points import PointKeeper
@@ -140,15 +141,9 @@ class Session(QObject):
         if self.truth is None:
             return None
         step = max(1, int(np.sqrt(self.truth.size / 4e6)))
-        truth, predicted = self.truth[::step, ::step], np.asarray(self.prepared.prediction[::step, ::step])
-        n = len(self.scheme)
-        known = (truth >= 0) & (predicted < n)
-        if not known.any():
-            return None
-        table = np.bincount(truth[known].astype(np.int64) * n + predicted[known], minlength=n * n).reshape(n, n)
-        hit = np.diag(table)
-        union = table.sum(0) + table.sum(1) - hit
-        return float(np.mean(hit[union > 0] / union[union > 0]))
+        prediction = np.asarray(self.prepared.prediction[::step, ::step])
+        value = mean_iou(prediction, self.truth[::step, ::step], len(self.scheme), missing_is_wrong=False)
+        return None if np.isnan(value) else value
 
     # ----------------------------------------------------------------------------------------------------- worker
 
