@@ -1,0 +1,98 @@
+"""The parts that both networks are made of, and how far their outputs see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from trainer.config import ModelConfig
+
+__all__ = ["ConvBlock", "Upsample", "check_input", "level_widths", "receptive_reach"]
+
+
+def level_widths(config: ModelConfig) -> list[int]:
+    """Return the channels at each resolution, the full one first."""
+    return [config.width * 2**level for level in range(config.levels)]
+
+
+def _norm(kind: Literal["batch", "group"], channels: int) -> nn.Module:
+    if kind == "group":
+        return nn.GroupNorm(min(8, channels // 4), channels)
+    return nn.BatchNorm2d(channels)
+
+
+class ConvBlock(nn.Sequential):
+    """Twice: a 3x3 convolution without bias (the normalisation has one), normalisation and ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, norm: Literal["batch", "group"]) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+            _norm(norm, out_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+            _norm(norm, out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Upsample(nn.Sequential):
+    """Twice the resolution, `out_channels` channels.
+
+    The bilinear kind reduces the channels first: interpolating the wide tensor costs three times as much, and both
+    are linear, so the order changes nothing but the cost.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kind: Literal["transposed", "bilinear"]) -> None:
+        if kind == "transposed":
+            super().__init__(nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2))
+        else:
+            super().__init__(
+                nn.Conv2d(in_channels, out_channels, 1),
+                nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+            )
+
+
+def check_input(x: Tensor, in_channels: int, multiple: int) -> None:
+    """Raise ValueError, naming the size to pad to, unless `x` is (B, in_channels, H, W) with usable H and W."""
+    if torch.compiler.is_compiling():
+        return
+    if x.ndim != 4 or x.shape[1] != in_channels:
+        raise ValueError(f"the network takes (batch, {in_channels}, height, width), not {tuple(x.shape)}")
+    height, width = x.shape[-2:]
+    if height % multiple or width % multiple:
+        padded = tuple(-(-side // multiple) * multiple for side in (height, width))
+        raise ValueError(
+            f"height and width must be multiples of {multiple}, not {height} x {width}: pad to {padded[0]} x {padded[1]}"
+        )
+
+
+def receptive_reach(levels: int, upsampling: Literal["transposed", "bilinear"]) -> int:
+    """Return how many pixels away an input pixel can be and still change an output pixel.
+
+    Follows the interval of pixels that an output pixel depends on, down the decoder and up the encoder along the
+    deepest path, for each position in the grid of the coarsest level. In UNet++ any other path turns back earlier
+    and sees less, so the reach is the same.
+
+    Returns
+    -------
+    int
+        In pixels, rounded up to the multiple that the input's sides must have.
+    """
+    multiple = 2 ** (levels - 1)
+    farthest = 0
+    for position in range(multiple):
+        first = last = position
+        for _ in range(levels - 1):  # decoder block, then from the upsampled pixels to those they are made of
+            first, last = (first - 2) // 2, (last + 2) // 2
+            if upsampling == "bilinear":
+                first, last = first - 1, last + 1
+        first, last = first - 2, last + 2  # the coarsest block
+        for _ in range(levels - 1):  # from pooled pixels to the two they are made of, then the encoder block
+            first, last = 2 * first - 2, 2 * last + 1 + 2
+        farthest = max(farthest, position - first, last - position)
+    return -(-farthest // multiple) * multiple
