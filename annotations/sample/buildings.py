@@ -1,4 +1,4 @@
-"""Houses, sheds, barns and halls: roofs whose faces are lit by their slope, on plots with drives and gardens."""
+"""Roofs: gabled, hipped or flat, of tiles, sheet metal or felt, each face lit by its slope."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotations.sample.canvas import METRE, blend, window
+from annotations.sample.canvas import METRE, window
 from annotations.sample.noise import fractal, grain, lattice, smoothstep
-from annotations.sample.roads import paint_car
-from annotations.sample.trees import BUSH, LEAFY, SPRUCE, Tree
 
 if TYPE_CHECKING:
     from typing import Any
@@ -18,20 +16,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.sample.canvas import Canvas, Sun, Window
-    from annotations.sample.layout import Layout
 
-__all__ = ["Building", "paint_building", "paint_village"]
+__all__ = ["Building", "hall", "house", "paint_building", "shed"]
 
-BUILDING, WATER, ROAD = 1, 3, 4
+BUILDING = 1
 TILES = (
-    (148, 88, 68),
-    (160, 104, 82),
-    (128, 74, 60),
-    (116, 92, 80),
-    (92, 82, 77),
-    (88, 90, 95),
-    (107, 108, 110),
-    (140, 84, 70),
+    (141, 92, 76),
+    (153, 108, 90),
+    (124, 80, 68),
+    (114, 94, 84),
+    (93, 85, 81),
+    (90, 92, 96),
+    (110, 110, 111),
+    (134, 90, 78),
+    (128, 118, 108),
+    (146, 120, 100),
 )
 METAL = ((184, 187, 189), (163, 167, 170), (140, 146, 148), (122, 132, 128), (146, 98, 84), (118, 122, 128))
 FLAT = ((128, 127, 124), (106, 106, 107), (150, 147, 140))
@@ -145,46 +144,8 @@ def _fittings(rng: np.random.Generator, canvas: Canvas, b: Building, place: Wind
             part[box(a * b.length, side * b.width * 0.5, 0.4, 0.55)] = (88, 98, 108)
 
 
-def _plot(rng: np.random.Generator, canvas: Canvas, place: Window, half: float, depth: float, drive: float) -> None:
-    """Paint a garden: lawn, a drive, a paved yard, beds; across runs from the road (0) to the back."""
-    shape = (place.along.shape[0], place.along.shape[1])
-    part = canvas.albedo[place.slices]
-    free = canvas.truth[place.slices] == 0
-    along, across = place.along, place.across
-    rough = fractal(rng, shape, 2.5 * METRE, 4, 0.7)
-    speck = grain(rng, shape, 0.7)
-    plot = (np.abs(along) < half) & (across > 0) & (across < depth) & free
-    lawn = np.array((104.0, 119.0, 76.0)) * rng.uniform(0.9, 1.12) * np.array((rng.uniform(0.95, 1.12), 1, 1))
-    stripes = 0.025 * np.sign(np.sin(2 * np.pi * along / 1.1)) * (rng.random() < 0.3)
-    blend(part, lawn * (1 + 0.06 * rough + 0.05 * speck + stripes)[..., None], 0.9 * plot)
-    stone = np.array(((156, 151, 143), (140, 134, 127), (171, 163, 148), (122, 120, 117))[int(rng.integers(4))], float)
-    setts = stone * (1 + 0.05 * rough + 0.04 * speck)[..., None]
-    long = rng.uniform(14, 24)
-    yard = (np.abs(along - drive) < 1.7 + 0.1 * rough) & (across > -3) & (across < long)
-    yard |= (np.abs(along - drive * 0.4) < half * 0.45) & (np.abs(across - long) < rng.uniform(2.0, 4.5))
-    blend(part, setts, 0.92 * (yard & free))
-    if rng.random() < 0.55:
-        middle, bed = rng.uniform(-0.4, 0.4) * half, rng.uniform(2.5, 5)
-        beds = plot & (np.abs(along - middle) < bed) & (np.abs(across - (depth - 6)) < 4)
-        rows = 0.5 + 0.5 * np.sin(2 * np.pi * across / rng.uniform(0.9, 1.4))
-        soil = (
-            np.array((124.0, 105.0, 84.0))
-            + (np.array((88.0, 103.0, 62.0)) - np.array((124.0, 105.0, 84.0)))
-            * (rows * smoothstep(rough, -1, 1))[..., None]
-        )
-        blend(part, soil * (1 + 0.08 * speck)[..., None], 0.9 * beds)
-    if rng.random() < 0.14:
-        pool = np.hypot(along + 0.45 * half, (across - depth * 0.66)) < rng.uniform(1.6, 2.6)
-        blend(part, (112, 152, 164), 0.9 * (pool & plot))
-    border = plot & ((half - np.abs(along) < 0.45) | (depth - across < 0.45))
-    if rng.random() < 0.6:
-        part[border] = (np.array((74.0, 86.0, 56.0)) * (1 + 0.15 * rough + 0.1 * speck)[..., None])[border]
-        canvas.height[place.slices][border] = 1.3
-    else:
-        part[border] *= 0.88
-
-
-def _house(rng: np.random.Generator, row: float, column: float, angle: float) -> list[Building]:
+def house(rng: np.random.Generator, row: float, column: float, angle: float) -> list[Building]:
+    """Design a house: one roof, or two that make an L."""
     length, width = rng.uniform(5.2, 7.6), rng.uniform(4.0, 5.2)
     style = rng.random()
     colour = TILES[int(rng.integers(len(TILES)))]
@@ -206,7 +167,8 @@ def _house(rng: np.random.Generator, row: float, column: float, angle: float) ->
     return parts
 
 
-def _shed(rng: np.random.Generator, row: float, column: float, angle: float) -> Building:
+def shed(rng: np.random.Generator, row: float, column: float, angle: float) -> Building:
+    """Design a garage, a shed or a small barn."""
     big = rng.random() < 0.25
     length, width = (rng.uniform(6, 9), rng.uniform(3.5, 4.5)) if big else (rng.uniform(2.6, 4), rng.uniform(2, 2.8))
     cover = ("metal", "flat", "tiles")[int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
@@ -215,142 +177,8 @@ def _shed(rng: np.random.Generator, row: float, column: float, angle: float) -> 
     return Building(row, column, angle, length, width, 2.6 + big, pitch, pool[int(rng.integers(len(pool)))], cover)
 
 
-def paint_village(
-    rng: np.random.Generator, canvas: Canvas, layout: Layout, sun: Sun, depth: NDArray[np.float32]
-) -> list[Tree]:
-    """Build the village and the farm on the streets; return the trees of its gardens.
-
-    `depth` is the wood's: nobody builds in it.
-    """
-    shape = canvas.shape
-    taken = (canvas.truth == ROAD) | (canvas.truth == WATER) | (depth > -4)
-    trees: list[Tree] = []
-    plans: list[Building] = []
-    edge = 0.36 * layout.metres
-
-    def claim(row: float, column: float, angle: float, half_a: float, half_b: float) -> bool:
-        place = window(shape, row, column, angle, float(np.hypot(half_a, half_b)))
-        if place is None:
-            return False
-        box = (np.abs(place.along) < half_a) & (np.abs(place.across) < half_b)
-        if taken[place.slices][box].any():
-            return False
-        taken[place.slices][box] = True
-        return True
-
-    def farm_hall(row: float, column: float, angle: float, length: float, width: float) -> None:
-        if claim(row, column, angle, length + 2, width + 2):
-            colour = METAL[int(rng.integers(len(METAL)))]
-            plans.append(
-                Building(
-                    row,
-                    column,
-                    angle,
-                    length,
-                    width,
-                    rng.uniform(5, 7),
-                    np.radians(rng.uniform(8, 16)),
-                    colour,
-                    "metal",
-                )
-            )
-
-    _farm(rng, canvas, layout, farm_hall)
-    for road in layout.roads:
-        steps = np.diff(road.path, axis=0)
-        walked = np.concatenate([[0], np.cumsum(np.hypot(*steps.T))]) / METRE
-        for side in (-1, 1):
-            at = rng.uniform(0, 15)
-            while at < walked[-1] - 2:
-                here = int(np.searchsorted(walked, at)) - 1
-                here = max(min(here, len(steps) - 1), 0)
-                unit = steps[here] / np.hypot(*steps[here])
-                start = road.path[here] + unit * (at - walked[here]) * METRE
-                half = rng.uniform(9, 12.5)
-                at += 2 * half
-                if np.abs(start - layout.frame.size / 2).max() > 1.35 * edge * METRE + 40 * METRE or rng.random() < 0.1:
-                    continue
-                angle = float(np.arctan2(unit[0], unit[1])) + (np.pi if side < 0 else 0)
-                normal = np.array([np.cos(angle), -np.sin(angle)])
-                setback = road.width / 2 + rng.uniform(6, 10)
-                row, column = start + normal * (setback + 5) * METRE
-                u_house = float(
-                    (
-                        (column - layout.frame.size / 2) * np.cos(layout.frame.angle)
-                        + (row - layout.frame.size / 2) * np.sin(layout.frame.angle)
-                    )
-                    / METRE
-                )
-                if u_house > layout.river_u - 26 or abs(u_house) > 0.45 * layout.metres:
-                    continue
-                own = angle + rng.normal(0, 0.03)
-                if not claim(float(row), float(column), own, 9.0, 8.5):
-                    continue
-                back = rng.uniform(30, 42)
-                gate = start + normal * (road.width / 2 + 1.8) * METRE
-                place = window(shape, float(gate[0]), float(gate[1]), angle, back + 6)
-                drive = float(rng.choice([-1, 1])) * (half - 2.2)
-                if place is not None:
-                    _plot(rng, canvas, place, half - 0.3, back, drive)
-                plans.extend(_house(rng, float(row), float(column), own))
-                along = np.array([np.sin(angle), np.cos(angle)])
-                if rng.random() < 0.75:
-                    y, x = gate + (along * drive * 0.85 + normal * rng.uniform(21, 27)) * METRE
-                    if claim(float(y), float(x), own, 4.5, 3.5):
-                        plans.append(_shed(rng, float(y), float(x), own + (np.pi / 2) * int(rng.integers(2))))
-                if rng.random() < 0.5:
-                    y, x = gate + (along * drive + normal * rng.uniform(3, 12)) * METRE
-                    paint_car(rng, canvas, float(y), float(x), angle + np.pi / 2)
-                for _ in range(int(rng.integers(2, 9))):
-                    y, x = gate + (along * rng.uniform(-half, half) + normal * rng.uniform(1, back)) * METRE
-                    kind = int(rng.choice([LEAFY, LEAFY, BUSH, BUSH, SPRUCE]))
-                    radius = float(rng.uniform(0.6, 1.3) if kind == BUSH else rng.uniform(1.4, 3.0))
-                    high = 1.8 if kind == BUSH else radius * float(rng.uniform(1.9, 2.8))
-                    trees.append(
-                        Tree(
-                            float(y),
-                            float(x),
-                            radius,
-                            max(high, 1.0),
-                            kind,
-                            float(rng.uniform(0.88, 1.15)),
-                            float(rng.uniform(-0.05, 0.1)),
-                        )
-                    )
-    for plan in plans:
-        paint_building(rng, canvas, plan, sun)
-    return [t for t in trees if _outside(canvas, t)]
-
-
-def _outside(canvas: Canvas, tree: Tree) -> bool:
-    """Whether the trunk stands on free ground; crowns may hang over roofs and roads."""
-    row, column = int(tree.row), int(tree.column)
-    inside = 0 <= row < canvas.shape[0] and 0 <= column < canvas.shape[1]
-    return inside and canvas.truth[row, column] == 0
-
-
-def _farm(rng: np.random.Generator, canvas: Canvas, layout: Layout, hall: object) -> None:
-    """Lay a concrete yard with barns and halls round it."""
-    assert callable(hall)
-    u, v = layout.farm
-    row, column = (float(x) for x in layout.frame.pixels(u, v))
-    ahead = layout.frame.pixels(u + 1, v) - layout.frame.pixels(u, v)
-    angle = float(np.arctan2(ahead[0], ahead[1]))
-    place = window(canvas.shape, row, column, angle, 46)
-    if place is not None:
-        shape = (place.along.shape[0], place.along.shape[1])
-        rough = fractal(rng, shape, 5 * METRE, 4, 0.65)
-        slab = 0.05 * ((np.floor(place.along / 5) * 31 + np.floor(place.across / 5) * 17) % 7 / 3 - 1)
-        seams = (np.mod(place.along, 5) < 0.2) | (np.mod(place.across, 5) < 0.2)
-        colour = np.array((158.0, 153.0, 143.0)) * (1 + 0.06 * rough + slab - 0.08 * seams)[..., None]
-        yard = smoothstep(np.maximum(np.abs(place.along) - 34, np.abs(place.across) - 26) + 2 * rough, 1, -1)
-        blend(canvas.albedo[place.slices], colour, 0.92 * yard * (canvas.truth[place.slices] == 0))
-    for a, c, turn, length, width in (
-        (-20, -16, 0, 17, 7.5),
-        (-22, 14, 0, 14, 9),
-        (20, -10, 1, 15, 8),
-        (18, 20, 0, 12, 6.5),
-    ):
-        y = row + (a * np.sin(angle) + c * np.cos(angle)) * METRE
-        x = column + (a * np.cos(angle) - c * np.sin(angle)) * METRE
-        hall(y, x, angle + turn * np.pi / 2, length * rng.uniform(0.85, 1.1), width * rng.uniform(0.9, 1.1))
+def hall(rng: np.random.Generator, row: float, column: float, angle: float, length: float, width: float) -> Building:
+    """Design a barn or a hall of the given half length and half width, under sheet metal."""
+    colour = METAL[int(rng.integers(len(METAL)))]
+    eaves, pitch = float(rng.uniform(5, 7)), float(np.radians(rng.uniform(8, 16)))
+    return Building(row, column, angle, length, width, eaves, pitch, colour, "metal")

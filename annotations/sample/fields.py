@@ -51,17 +51,24 @@ CROPS = (
     _Crop((132, 140, 98), (157, 153, 114), 0.1, 0.45, rows=0.02, spacing=(2.5, 4.0), swaths=0.07, grain=0.05),
     _Crop((123, 118, 88), (95, 101, 68), 0.06, 0.6, mottle=0.13, grain=0.12),
 )
-MEADOW = 6
+GRASSLAND = (6, 7, 8)
 
 
 def _crops(rng: np.random.Generator, layout: Layout) -> NDArray[np.int64]:
-    """Give each parcel a crop, seldom that of the one before; behind the houses there is grass."""
+    """Give each parcel a crop, seldom that of the one before; along the river mostly grass."""
     weights = np.array([c.weight for c in CROPS]) / sum(c.weight for c in CROPS)
     kinds = np.empty(len(layout.parcels), np.int64)
     for index in range(len(kinds)):
         kinds[index] = rng.choice(len(CROPS), p=weights)
         if index and kinds[index] == kinds[index - 1]:
             kinds[index] = rng.choice(len(CROPS), p=weights)
+        parcel = layout.parcels[index]
+        course, at = layout.river_course.T
+        beside = course[(at > parcel.top) & (at < parcel.bottom)]
+        low = len(beside) > 0 and beside.max() > parcel.left - 15 and beside.min() < parcel.right + 15
+        walled = layout.wood_side * (parcel.top + parcel.bottom) / 2 > 0.34 * layout.metres  # a clearing
+        if (low or walled) and rng.random() < 0.75:
+            kinds[index] = rng.choice(GRASSLAND)
     return kinds
 
 
@@ -135,72 +142,50 @@ def paint_fields(
     shuffled = ((lane * 7919 + index.astype(np.int32) * 1031) % 97 / 48 - 1).astype(np.float32)
     light += spread(of("swaths")) * (np.where(lane % 2 == 0, 0.7, -0.7) + 0.5 * shuffled) + 0.012 * shuffled
     # Straw lies in a line in the middle of each swath.
-    light += (
-        spread(of("swaths") * (of("rows") > 0.03))
-        * 2.2
-        * np.exp(-(((q / swath - lane - 0.5) * swath / 0.45) ** 2))
-        * (0.7 + 0.5 * tuft)
-    )
+    straw = np.exp(-(((q / swath - lane - 0.5) * swath / 0.45) ** 2)) * (0.7 + 0.5 * tuft)
+    light += spread(2.2 * of("swaths") * (of("rows") > 0.03)) * straw
     pitch = spread(rng.choice([15.0, 18.0, 21.0, 24.0], count))
     beside = np.abs(np.abs(np.mod(q + 7, pitch) - pitch / 2) - 0.95)
-    light += (
-        spread(of("tramlines") * rng.uniform(0.5, 1.2, count)) * np.exp(-((beside / 0.3) ** 2)) * (0.8 + 0.3 * tuft)
-    )
+    wheels = np.exp(-((beside / 0.3) ** 2)) * (0.8 + 0.3 * tuft)
+    light += spread(of("tramlines") * rng.uniform(0.5, 1.2, count)) * wheels
     canvas.albedo *= (1 + light)[..., None]
 
     # Headlands are driven on more; between fields runs a strip of rough grass.
     canvas.albedo *= (1 - 0.03 * (turned & (headland > 0)))[..., None]
     margin = spread(rng.uniform(0.3, 1.3, count))
     edge = np.minimum(edge_u, edge_v) + 0.35 * tuft
-    rough = (
-        np.array(GRASS, np.float32)
-        + (np.array(DRY_GRASS) - np.array(GRASS)) * smoothstep(patches + tuft, -1.5, 2)[..., None]
+    rough = _mixed(GRASS, DRY_GRASS, smoothstep(patches + tuft, -1.5, 2))
+    blend(
+        canvas.albedo, rough * (1 + 0.09 * tuft + 0.06 * fine)[..., None], 0.85 * smoothstep(edge - margin, 0.4, -0.4)
     )
-    rough *= (1 + 0.09 * tuft + 0.06 * fine)[..., None]
-    blend(canvas.albedo, rough, 0.85 * smoothstep(edge, 0.35, -0.35) * 0 + 0.85 * smoothstep(edge - margin, 0.4, -0.4))
-
-    near_river = ribbon(shape, layout.river, 60)
+    near_river = ribbon(shape, layout.river, 30)
     if near_river is not None:
         s = near_river.slices
-        wet = smoothstep(near_river.distance + 9 * patches[s] + 2 * tuft[s], 38, 22)
-        green = (
-            np.array((103.0, 117.0, 77.0))
-            + np.array((28.0, 19.0, 17.0)) * smoothstep(ground[s] + patches[s], -1.5, 2.5)[..., None]
-        )
+        wet = smoothstep(near_river.distance + 2.5 * patches[s] + 0.7 * tuft[s], 16.5, 15.5)
+        green = _mixed((103, 117, 77), (131, 136, 94), smoothstep(ground[s] + patches[s], -1.5, 2.5))
         blend(canvas.albedo[s], green * (1 + 0.09 * tuft[s] + 0.06 * patches[s] + 0.07 * fine[s])[..., None], wet)
-    _grass_behind_houses(canvas, layout, u, v, patches, tuft, fine)
+    paddock = _mixed(GRASS, (134, 136, 100), smoothstep(patches, -1.0, 2.0))
+    paddock *= (1 + 0.08 * tuft + 0.06 * fine)[..., None]
+    blend(canvas.albedo, paddock, _behind_houses(layout, u, v, 0.4 * tuft))
 
 
-def _grass_behind_houses(
-    canvas: Canvas,
-    layout: Layout,
-    u: NDArray[np.float32],
-    v: NDArray[np.float32],
-    patches: NDArray[np.float32],
-    tuft: NDArray[np.float32],
-    fine: NDArray[np.float32],
-) -> None:
-    """Turn the land around the streets of the village into orchards' and paddocks' grass."""
-    ahead = -layout.wood_side * v
-    depth = 46 + 5 * np.sin(u / 9)
-    inside = smoothstep(np.abs(v) + 3 * patches, depth + 4, depth - 4)
+def _mixed(first: tuple[float, ...], second: tuple[float, ...], share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return colours (H, W, 3) between two, by the share of the second."""
+    start, end = np.array(first, np.float32), np.array(second, np.float32)
+    return start + (end - start) * share[..., None]
+
+
+def _behind_houses(
+    layout: Layout, u: NDArray[np.float32], v: NDArray[np.float32], ragged: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return 1 on the land around the streets of the village, which is grass and not farmed."""
+    ahead = np.abs(-layout.wood_side * v - 0.04 * layout.metres)
+    reach = 0.22 * layout.metres
+    inside = smoothstep(np.abs(v) + ragged, 49.5, 48.5)
     for at in layout.streets:
-        beside = smoothstep(np.abs(u - at) + 3 * patches, 48, 40)
-        inside = np.maximum(
-            inside,
-            beside
-            * smoothstep(ahead, 0.25 * layout.metres, 0.23 * layout.metres)
-            * smoothstep(ahead, -0.2 * layout.metres, -0.18 * layout.metres),
-        )
-    inside *= smoothstep(u, layout.river_u - 20, layout.river_u - 34) * smoothstep(
-        u, -0.47 * layout.metres, -0.44 * layout.metres
-    )
-    colour = (
-        np.array(GRASS, np.float32)
-        + np.array((26.0, 20.0, 18.0), np.float32) * smoothstep(patches, -1.0, 2.0)[..., None]
-    )
-    colour *= (1 + 0.08 * tuft + 0.06 * fine)[..., None]
-    blend(canvas.albedo, colour, inside)
+        beside = smoothstep(np.abs(u - at) + ragged, 46.5, 45.5)
+        inside = np.maximum(inside, beside * smoothstep(ahead + ragged, reach + 0.5, reach - 0.5))
+    return inside * smoothstep(u + ragged, layout.river_u - 25, layout.river_u - 26)
 
 
 def paint_tracks(rng: np.random.Generator, canvas: Canvas, layout: Layout) -> None:

@@ -82,6 +82,7 @@ class Layout:
     metres: float
     wood_side: int
     river: Path
+    river_course: Path  # u and v
     river_width: float
     river_u: float
     pond: tuple[float, float, float]
@@ -160,24 +161,40 @@ def make_layout(rng: np.random.Generator, size: int) -> Layout:
         edges = [-1.1 * metres, *streets[: count // 2 + 1][-1:], 1.1 * metres]
         for left, right in itertools.pairwise(edges):
             _parcels(rng, Parcel(left, top, right, bottom), parcels)
-    tracks = []
-    near = [p for p in parcels if abs(p.left) < 0.45 * metres and min(abs(p.top), abs(p.bottom)) < 0.35 * metres]
-    for index in rng.permutation(len(near))[: max(2, round(metres / 130))]:
-        p = near[index]
-        along_v = np.arange(p.top, p.bottom, 5.0)
-        tracks.append(frame.pixels(p.left + 1.5 * np.sin(along_v / 23), along_v))
-    pond_u = float(rng.uniform(-0.12, 0.08) * metres)
+    through_u = streets[count // 2]
+    farm_side = float(rng.choice([-1, 1]))
+    radius = float(min(24.0, 0.06 * metres))
+    pond_u = through_u - farm_side * (1.5 * radius + rng.uniform(16, 24))
     return Layout(
         frame=frame,
         metres=metres,
         wood_side=wood_side,
         river=river,
+        river_course=np.stack([river_u + meander, v], axis=-1),
         river_width=float(rng.uniform(12, 15)),
         river_u=river_u,
-        pond=(pond_u, float(-wood_side * rng.uniform(0.33, 0.39) * metres), float(min(24.0, 0.06 * metres))),
+        pond=(pond_u, float(-wood_side * rng.uniform(0.33, 0.37) * metres), radius),
         roads=tuple(roads),
-        tracks=tuple(tracks),
+        tracks=_tracks(rng, frame, metres, parcels, wood_side),
         streets=tuple(streets),
-        farm=(float(rng.uniform(-0.3, -0.2) * metres), float(-wood_side * 0.3 * metres)),
+        farm=(through_u + farm_side * rng.uniform(44, 50), float(-wood_side * rng.uniform(0.27, 0.33) * metres)),
         parcels=tuple(parcels),
     )
+
+
+def _tracks(
+    rng: np.random.Generator, frame: Frame, metres: float, parcels: list[Parcel], wood_side: int
+) -> tuple[Path, ...]:
+    """Lead dirt tracks along field borders beyond the gardens, and one into the wood."""
+    tracks = []
+    near = [p for p in parcels if abs(p.left) < 0.45 * metres and min(abs(p.top), abs(p.bottom)) < 0.35 * metres]
+    for index in rng.permutation(len(near))[: max(2, round(metres / 130))]:
+        p = near[index]
+        along = np.arange(p.top, p.bottom, 5.0)
+        along = along[np.abs(along) > 56]
+        if len(along) > 12:
+            tracks.append(frame.pixels(p.left + 1.5 * np.sin(along / 23), along))
+    ride = np.arange(0.2 * metres, 0.8 * metres, 5.0)
+    ride_u = rng.uniform(-0.2, 0.1) * metres + 0.3 * (ride - ride[0]) + 5 * np.sin(ride / 31)
+    tracks.append(frame.pixels(ride_u, wood_side * ride))
+    return tuple(tracks)

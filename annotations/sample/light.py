@@ -44,11 +44,11 @@ def expose(rng: np.random.Generator, canvas: Canvas, sun: Sun) -> NDArray[np.uin
     blur = float(rng.uniform(0.55, 0.7))
     coarse = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), 0.7)
     # The sky fills shadows with bluish light; haze lifts the dark a little, more so in blue.
-    for band, (sky, haze) in enumerate(zip((0.33, 0.36, 0.42), (5.0, 7.0, 10.0), strict=True)):
+    for band, (sky, haze) in enumerate(zip((0.37, 0.40, 0.46), (6.0, 8.0, 13.0), strict=True)):
         light = sky + (1 - sky) * direct
         value = canvas.albedo[..., band] * light * uneven
         value = gaussian_filter(value, blur)
-        value = haze + value * np.float32(0.985)
+        value = haze + value * np.float32(1.04)
         value += 1.5 * coarse + 1.6 * rng.standard_normal(shape, dtype=np.float32)
         image[..., band] = np.clip(np.rint(value), 0, 255)
     return image

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from annotations.sample.canvas import METRE, blend, ribbon, window
 from annotations.sample.noise import fractal, grain, smoothstep
@@ -13,14 +14,12 @@ if TYPE_CHECKING:
     from annotations.sample.canvas import Canvas
     from annotations.sample.layout import Layout, Road
 
-__all__ = ["paint_cars", "paint_roads"]
+__all__ = ["ROAD", "WATER", "paint_car", "paint_cars", "paint_roads"]
 
 ROAD, WATER = 4, 3
 
 
-def _paint(
-    rng: np.random.Generator, canvas: Canvas, road: Road, beds: list[tuple[tuple[slice, slice], object]]
-) -> None:
+def _paint(rng: np.random.Generator, canvas: Canvas, road: Road) -> None:
     half = road.width / 2
     strip = ribbon(canvas.shape, road.path, half + 5)
     if strip is None:
@@ -31,21 +30,17 @@ def _paint(
     speck = grain(rng, shape, 0.6)
     away = strip.distance
     dry = np.array((158.0, 149.0, 122.0)) * (1 + 0.09 * rough + 0.06 * speck)[..., None]
-    land = truth != WATER
+    land = truth == 0
+    mouths = truth == ROAD  # of the streets that end here
     blend(part, dry, 0.8 * smoothstep(away + 0.5 * rough, half + 2.0, half + 0.7) * land)
     paved = away < half
     if road.pavement:
         walk = (strip.across > 0) & (away >= half) & (away < half + 1.6)
-        slabs = (
-            np.array((160.0, 156.0, 149.0))
-            * (1 + 0.03 * speck + 0.03 * np.sin(2 * np.pi * strip.along / 0.9))[..., None]
-        )
-        part[walk] = slabs[walk]
+        joints = np.sin(2 * np.pi * strip.along / 0.9)
+        part[walk] = (np.array((160.0, 156.0, 149.0)) * (1 + 0.03 * speck + 0.03 * joints)[..., None])[walk]
         paved |= walk
     bridge = (away < half + 1.4) & (truth == WATER)
     if bridge.any():
-        from scipy.ndimage import binary_dilation
-
         deck = binary_dilation(bridge, iterations=int(3.5 * METRE)) & (away < half + 1.4)
         part[deck] = (np.array((163.0, 160.0, 152.0)) * (1 + 0.04 * speck + 0.03 * rough)[..., None])[deck]
         canvas.height[strip.slices][deck] = 2.6
@@ -70,7 +65,7 @@ def _paint(
         worn = np.clip(0.75 + 0.22 * rough, 0.25, 1)
         dash = np.where(np.mod(strip.along, 9) < 4.5, 1, 0)
         blend(part, (212, 211, 205), 0.85 * worn * dash * smoothstep(away, 0.22, 0.08))
-        blend(part, (208, 207, 201), 0.75 * worn * smoothstep(np.abs(away - (half - 0.35)), 0.22, 0.08))
+        blend(part, (208, 207, 201), 0.75 * worn * ~mouths * smoothstep(np.abs(away - (half - 0.35)), 0.22, 0.08))
     truth[paved] = ROAD
     canvas.height[strip.slices][paved & (canvas.height[strip.slices] < 2)] = 0
 
@@ -78,7 +73,7 @@ def _paint(
 def paint_roads(rng: np.random.Generator, canvas: Canvas, layout: Layout) -> None:
     """Paint the side streets, then the main road over their mouths."""
     for road in layout.roads[::-1]:
-        _paint(rng, canvas, road, [])
+        _paint(rng, canvas, road)
 
 
 def paint_car(rng: np.random.Generator, canvas: Canvas, row: float, column: float, angle: float) -> None:

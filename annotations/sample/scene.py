@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotations.sample.buildings import paint_village
 from annotations.sample.canvas import PIXEL, Canvas, Sun
 from annotations.sample.fields import paint_fields, paint_tracks
 from annotations.sample.layout import make_layout
 from annotations.sample.light import expose
 from annotations.sample.roads import paint_cars, paint_roads
 from annotations.sample.trees import Trees
+from annotations.sample.village import paint_village
 from annotations.sample.water import paint_water
-from annotations.sample.woods import forest, hedges, paint_forest_floor, riverside, settle_woodland, wood_density
+from annotations.sample.woods import (
+    clear_rides,
+    forest,
+    hedges,
+    orchards,
+    paint_forest_floor,
+    riverside,
+    settle_woodland,
+    wood_density,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,8 +90,10 @@ def make_sample(seed: int = 0, size: int = 2048) -> Sample:
     garden = paint_village(rng, canvas, layout, sun, depth)
     paint_cars(rng, canvas, layout)
     blocked = canvas.truth != 0
+    clear_rides(canvas, layout, blocked)
     trees = Trees(rng, sun)
-    wild = forest(rng, depth, blocked) + hedges(rng, layout, blocked) + riverside(rng, canvas, layout, blocked)
+    wild = forest(rng, depth, blocked) + riverside(rng, canvas, layout, blocked)
+    wild += hedges(rng, layout, blocked) + orchards(rng, layout, blocked)
     trees.plant(canvas, wild + garden)
     settle_woodland(canvas, depth)
     image = expose(rng, canvas, sun)

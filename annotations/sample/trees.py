@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from annotations.sample.canvas import Canvas, Sun
 
-__all__ = ["BUSH", "LEAFY", "PINE", "SPRUCE", "TREE_HEIGHT", "Tree", "Trees"]
+__all__ = ["BUSH", "LEAFY", "PINE", "SPRUCE", "TREE_HEIGHT", "WOODLAND", "Tree", "Trees"]
 
 LEAFY, PINE, SPRUCE, BUSH = 0, 1, 2, 3
 TREE_HEIGHT = 3.0
@@ -23,7 +23,7 @@ TREE_HEIGHT = 3.0
 WOODLAND = 2
 _VARIANTS = 6
 _MAX_RADIUS = 22
-_COLOURS = np.array([(84, 98, 62), (77, 88, 64), (58, 72, 54), (92, 104, 68)], np.float32)
+_COLOURS = np.array([(97, 110, 74), (88, 98, 74), (67, 80, 62), (98, 109, 74)], np.float32)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _stamp(rng: np.random.Generator, radius: int, kind: int, sun: Sun) -> _Stamp
     inside = relief > 0.02
     rise = gaussian_filter(relief, 0.5 + radius / 24) * radius * steep
     slope_row, slope_column = np.gradient(rise)
-    shade = np.clip(sun.lambert(slope_row, slope_column), 0.12, 1.55).astype(np.float32)
+    shade = np.clip(sun.lambert(slope_row, slope_column), 0.2, 1.45).astype(np.float32)
     leaves = gaussian_filter(rng.standard_normal(relief.shape), 0.6)
     leaves = (leaves / leaves.std()).astype(np.float32)
     return _Stamp(relief, inside, shade, leaves)

@@ -8,6 +8,7 @@ import numpy as np
 
 from annotations.sample.canvas import METRE, blend, ribbon, window
 from annotations.sample.noise import fractal, grain, lattice, smoothstep
+from annotations.sample.roads import WATER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from annotations.sample.layout import Layout
 
 __all__ = ["paint_water"]
-
-WATER = 3
 
 
 def _surface(
@@ -36,22 +35,25 @@ def _surface(
     shore = bank + 0.5 * rough
     # Outside in: tall dark herbs, a pale strip of reed in places, mud.
     herbs = np.array((86.0, 97.0, 61.0)) * (1 + 0.14 * rough + 0.08 * speck)[..., None]
-    blend(part, herbs, 0.85 * smoothstep(shore, -4.5 - 1.2 * 2, -2.2))
+    blend(part, herbs, 0.85 * smoothstep(shore, -7.0, -2.4))
     reed = np.array((148.0, 140.0, 100.0)) * (1 + 0.12 * rough + 0.1 * speck)[..., None]
-    blend(part, reed, 0.8 * smoothstep(shore, -2.6, -1.2) * smoothstep(lattice(rng, shape, 9 * METRE), 0.0, 0.9))
+    blend(
+        part,
+        reed,
+        0.8 * smoothstep(shore, -3.2, -2.0) * smoothstep(lattice(rng, shape, 9 * METRE) + 0.3 * rough, -0.3, 0.4),
+    )
     blend(part, (104.0, 93.0, 74.0), 0.75 * smoothstep(shore, -0.7, -0.1))
     wet = bank > 0
     deep, shallow = np.array(colours[0]), np.array(colours[1])
     depth = smoothstep(bank + 0.8 * broad + 0.25 * rough, 0.0, 5.0)[..., None]
     water = shallow + (deep - shallow) * depth
+    # Wind roughens some stretches, and those mirror more of the bright sky.
     sky = smoothstep(broad + 0.35 * lattice(rng, shape, 7 * METRE), -0.8, 2.6)[..., None]
     water = water + np.array((20.0, 25.0, 29.0)) * sky
     ripple = lattice(rng, shape, 1.1 * METRE)
-    water *= (1 + 0.018 * ripple + 0.012 * speck)[..., None]
+    water *= (1 + 0.022 * ripple + 0.012 * speck)[..., None]
     algae = smoothstep(broad + 0.9 * rough, 1.3, 2.6) * smoothstep(bank, 5.0, 0.5)
     water += (np.array((88.0, 98.0, 58.0)) - water) * (0.7 * algae)[..., None]
-    glint = (speck + 0.8 * ripple > 4.1) & (bank > 1.5)
-    water[glint] += 70
     part[wet] = water[wet]
     canvas.truth[slices][wet] = WATER
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import binary_closing
+from scipy.ndimage import distance_transform_edt
 
 from annotations.sample.canvas import METRE, blend, ribbon
 from annotations.sample.noise import fractal, grain, lattice, smoothstep
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from annotations.sample.canvas import Canvas
     from annotations.sample.layout import Layout
 
-__all__ = ["forest", "hedges", "paint_forest_floor", "riverside", "settle_woodland", "wood_density"]
+__all__ = [
+    "clear_rides",
+    "forest",
+    "hedges",
+    "orchards",
+    "paint_forest_floor",
+    "riverside",
+    "settle_woodland",
+    "wood_density",
+]
 
 
 def wood_density(
@@ -25,7 +34,7 @@ def wood_density(
 ) -> NDArray[np.float32]:
     """Return how deep in the wood a pixel lies, in metres, negative outside; the border is ragged."""
     shape = (u.shape[0], u.shape[1])
-    ragged = 9 * fractal(rng, shape, 34 * METRE, 4, 0.55)
+    ragged = 7 * fractal(rng, shape, 34 * METRE, 4, 0.55)
     line = layout.metres * (0.29 + 0.05 * np.sin(u / (0.11 * layout.metres) + rng.uniform(0, 6)))
     depth = layout.wood_side * v - line + ragged
     # A clearing, and a grove beyond the river.
@@ -83,6 +92,29 @@ def forest(rng: np.random.Generator, depth: NDArray[np.float32], blocked: NDArra
                 radius, height = radius * 0.85, height * (0.45 + 0.09 * depth[r, c])
             trees.append(Tree(y, x, radius, height, kind, 0.86 + 0.28 * tone, 0.16 * (warmth - 0.45)))
     return trees
+
+
+def clear_rides(canvas: Canvas, layout: Layout, blocked: NDArray[np.bool_]) -> None:
+    """Keep trees off the dirt tracks."""
+    for path in layout.tracks:
+        strip = ribbon(canvas.shape, path, 2.4)
+        if strip is not None:
+            blocked[strip.slices] |= np.isfinite(strip.across)
+
+
+def orchards(rng: np.random.Generator, layout: Layout, blocked: NDArray[np.bool_]) -> list[Tree]:
+    """Plant fruit trees in rows behind some houses."""
+    trees = []
+    for _ in range(max(1, round(layout.metres / 150))):
+        middle = rng.uniform(-0.35 * layout.metres, layout.river_u - 50)
+        side = float(rng.choice([-1, 1]))
+        wide, deep, pitch = rng.uniform(14, 26), rng.uniform(8, 16), rng.uniform(4.5, 6)
+        for u in np.arange(-wide, wide, pitch):
+            for v in np.arange(-deep, deep, pitch):
+                if rng.random() < 0.86:
+                    row, column = layout.frame.pixels(middle + u, side * (62 + v))
+                    trees.append(_scatter(rng, float(row), float(column), 0.25, (1.4, 2.1)))
+    return [t for t in trees if _free(blocked, t.row, t.column)]
 
 
 def _scatter(
@@ -150,9 +182,10 @@ def riverside(rng: np.random.Generator, canvas: Canvas, layout: Layout, blocked:
 
 
 def settle_woodland(canvas: Canvas, depth: NDArray[np.float32]) -> None:
-    """Count the gaps between crowns inside the wood, up to 2.5 m wide, as woodland."""
+    """Count gaps between crowns inside the wood, up to 6 m wide, as woodland; clearings and rides stay background."""
     crowns = canvas.truth == WOODLAND
-    ball = np.hypot(*np.mgrid[-5:6, -5:6]) <= 5
-    # Two decompositions of one disc would be faster but less round; the border is kept as it was.
-    closed = binary_closing(np.pad(crowns, 6, mode="edge"), ball)[6:-6, 6:-6]
-    canvas.truth[closed & ~crowns & (depth > 0) & (canvas.truth == 0)] = WOODLAND
+    reach = 3 * METRE
+    # Closing by a disc: grow and shrink by distance, which costs the same whatever the radius.
+    grown = distance_transform_edt(~crowns) <= reach
+    closed = distance_transform_edt(np.pad(grown, 1, constant_values=True))[1:-1, 1:-1] > reach
+    canvas.truth[closed & (depth > 0) & (canvas.truth == 0)] = WOODLAND
