@@ -175,7 +175,7 @@ class SparseMask:
             for index in range(len(scheme), len(self.scheme)):
                 if counts[index]:
                     raise LabelError(
-                        f"{self.path}: {counts[index]} pixels are labelled {self.scheme[index].name!r} (class {index}), "
+                        f"{self.path}: {counts[index]} pixels carry {self.scheme[index].name!r} (class {index}), "
                         f"which the new scheme of {len(scheme)} classes lacks. Erase or relabel them first."
                     )
         attributes: Any = dict(self._array.attrs.asdict()[_KEY])  # type: ignore[arg-type]

@@ -1,0 +1,88 @@
+"""One act of labelling as the journal remembers it: which pixels, and what they held before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotations.region import Region
+
+__all__ = ["Edit", "make_edit"]
+
+_PROBE = 64
+
+
+@dataclass(slots=True)
+class Edit:
+    """Pixels and their values before and after; a value that all share is kept once.
+
+    Parameters
+    ----------
+    region : Region
+        The tight bounds.
+    packed : ndarray
+        Flat places within the region: uint32, or a bitmap of uint8 where that is smaller.
+    old, new : int or ndarray of uint8
+        Labels before and after, plus one.
+    old_strokes, new_strokes : int or ndarray of uint32
+        Stroke numbers before and after.
+    """
+
+    region: Region
+    packed: NDArray[Any]
+    old: int | NDArray[np.uint8]
+    new: int | NDArray[np.uint8]
+    old_strokes: int | NDArray[np.uint32]
+    new_strokes: int | NDArray[np.uint32]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        values = (self.packed, self.old, self.new, self.old_strokes, self.new_strokes)
+        return sum(v.nbytes for v in values if isinstance(v, np.ndarray))
+
+    def places(self, first: int | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return rows and columns in the image, of all pixels or of the first few."""
+        if self.packed.dtype == np.uint8:
+            area = self.region.height * self.region.width
+            flat = np.flatnonzero(np.unpackbits(self.packed, count=area))[:first]
+        else:
+            flat = self.packed[:first].astype(np.int64)
+        rows, columns = np.divmod(flat, self.region.width)
+        return rows + self.region.top, columns + self.region.left
+
+    def leads(self, labels: NDArray[np.int8], shadow: NDArray[np.uint8], *, back: bool) -> bool:
+        """Whether the live labels are those before (`back`) or after the edit, and some changed to become so."""
+        wanted = self.old if back else self.new
+        if self.packed.dtype != np.uint8:
+            # Most edits that do not fit are seen from a few of their pixels.
+            few = self.places(_PROBE)
+            part = wanted[:_PROBE] if isinstance(wanted, np.ndarray) else wanted
+            if ((labels[few].view(np.uint8) + np.uint8(1)) != part).any():
+                return False
+        places = self.places()
+        live = labels[places].view(np.uint8) + np.uint8(1)
+        return bool((live == wanted).all() and (live != shadow[places]).any())
+
+
+def make_edit(
+    region: Region,
+    changed: NDArray[np.bool_],
+    old: NDArray[np.uint8],
+    new: NDArray[np.uint8],
+    old_strokes: NDArray[np.uint32],
+    new_strokes: NDArray[np.uint32],
+) -> Edit:
+    """Make an edit from the changed pixels of a region (a bool array of its shape) and their values in that order."""
+    bits = changed.size // 8
+    packed = np.packbits(changed) if bits < 4 * len(old) else np.flatnonzero(changed).astype(np.uint32)
+    return Edit(region, packed, _once(old), _once(new), _once(old_strokes), _once(new_strokes))
+
+
+def _once(values: NDArray[Any]) -> Any:
+    return int(values[0]) if (values == values[0]).all() else values

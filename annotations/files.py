@@ -1,0 +1,65 @@
+"""Small files, replaced whole or not at all."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from annotations.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["read_json", "replacing", "write_atomically"]
+
+_count = itertools.count()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under another name, force it to the disk, then put it in place of the old one.
+
+    Raises
+    ------
+    OSError
+        The disk is full or failing; the old file is untouched.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name in the same folder; after the block it takes the place of `path`, unless the block failed.
+
+    The name ends as `path` does, since libraries choose a format by it.
+    """
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}-{next(_count)}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    ProjectError
+        It is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ProjectError(f"{path}: is missing. Restore it from a backup.") from error
+    except (ValueError, OSError) as error:
+        raise ProjectError(f"{path}: is damaged ({error}). Restore it from a backup.") from error

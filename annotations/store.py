@@ -1,0 +1,344 @@
+"""The labels of one orthophoto on disk, written behind the viewer's back by one thread."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from zarr.errors import BaseZarrError
+
+from annotations.classes import UNLABELLED, ClassScheme, check_labels
+from annotations.errors import PartialSegError, ProjectError
+from annotations.files import read_json, write_atomically
+from annotations.mask import SparseMask
+from annotations.region import Region
+from annotations.strokes import Stroke, StrokeLog
+from annotations.writer import BackgroundWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from annotations.georeference import Georeference
+
+__all__ = ["LabelStore"]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What one submit changes in one chunk; None stands for nothing but -1 or 0, which a sparse submit mostly is."""
+
+    region: Region
+    labels: NDArray[np.int8] | None
+    strokes: NDArray[np.uint32] | None
+
+
+@dataclass(slots=True)
+class _Work:
+    """One submit, of a region or of the points."""
+
+    region: Region
+    pieces: list[_Piece]
+    records: list[Stroke]
+    points: str | None = None
+    logged: bool = False
+
+
+class LabelStore:
+    """Labels, stroke numbers, strokes and points of one orthophoto in one folder.
+
+    ::
+
+        labels.zarr     int8, -1 unlabelled (SparseMask)
+        strokes.zarr    uint32, which stroke a pixel came from, 0 none
+        strokes.jsonl   the strokes
+        points.json     the points
+
+    `submit` copies and returns; a single thread writes, in order. A write that fails keeps its data in memory and is
+    tried again every second and at every `flush`, so that a full disk loses nothing once room is made. Records are
+    written before the pixels that refer to them, and every chunk is replaced whole: the process may be killed any time.
+
+    Attributes
+    ----------
+    folder : Path
+    mask : SparseMask
+    writable : bool
+    on_saved : callable(Region) or None
+        Called from the writer's thread when a submit is on disk.
+    on_error : callable(Exception) or None
+        Called from the writer's thread, once when writing begins to fail.
+    """
+
+    def __init__(self, folder: Path, *, writable: bool) -> None:
+        """Open the arrays; use `create` or `open`."""
+        self.folder = Path(folder)
+        self.writable = writable
+        self.mask = SparseMask.open(self.folder / "labels.zarr", writable=writable)
+        self._numbers = _open_numbers(self.folder / "strokes.zarr", self.mask.shape, writable)
+        self._log = StrokeLog(self.folder / "strokes.jsonl")
+        self._points_path = self.folder / "points.json"
+        self.on_saved: Callable[[Region], None] | None = None
+        self.on_error: Callable[[Exception], None] | None = None
+        self._points: list[dict[str, Any]] | None = None
+        self._writer = BackgroundWriter(self._write, self._saved, self._failed) if writable else None
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        shape: tuple[int, int],
+        scheme: ClassScheme,
+        *,
+        fingerprint: str,
+        georeference: Georeference | None,
+    ) -> LabelStore:
+        """Make the arrays of an orthophoto of `shape` (H, W) in a folder that has none, and open them for writing.
+
+        Raises
+        ------
+        ProjectError
+            The folder holds labels already.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        # The labels come last: they are what makes a folder count as complete.
+        if not (folder / "labels.zarr").exists():
+            zarr.create_array(
+                folder / "strokes.zarr",
+                shape=shape,
+                chunks=(512, 512),
+                dtype="uint32",
+                fill_value=0,
+                overwrite=True,
+                dimension_names=("row", "column"),
+            )
+        SparseMask.create(folder / "labels.zarr", shape, scheme, fingerprint=fingerprint, georeference=georeference)
+        return cls(folder, writable=True)
+
+    @classmethod
+    def open(cls, folder: Path, *, writable: bool = True) -> LabelStore:
+        """Open a folder that `create` made; without `writable` no thread is started and `submit` refuses.
+
+        Raises
+        ------
+        ProjectError
+            Something is missing or damaged.
+        ProjectVersionError
+            A newer version wrote it.
+        """
+        return cls(folder, writable=writable)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.mask.shape
+
+    @property
+    def scheme(self) -> ClassScheme:
+        """The classes."""
+        return self.mask.scheme
+
+    def set_scheme(self, scheme: ClassScheme) -> None:
+        """Change the classes; LabelError where pixels carry a class that goes."""
+        self.flush(10)
+        self.mask.set_scheme(scheme)
+
+    def load(self) -> tuple[NDArray[np.int8], NDArray[np.uint32]]:
+        """Return all labels and stroke numbers as they are on disk, (H, W) each.
+
+        Chunks without a label are not touched in the array of stroke numbers, so that they take no memory.
+        """
+        labels = np.full(self.shape, UNLABELLED, np.int8)
+        numbers = np.zeros(self.shape, np.uint32)
+        for top in range(0, self.shape[0], self.mask.chunk):
+            row = Region(top, 0, min(self.mask.chunk, self.shape[0] - top), self.shape[1])
+            labels[row.slices] = self.mask.read(row)
+            for tile in row.tiles(self.mask.chunk):
+                place = tile.clipped(self.shape).slices
+                if (labels[place] != UNLABELLED).any():
+                    # A kill between the two writes can leave a number behind on a pixel that has no label.
+                    numbers[place] = np.where(labels[place] == UNLABELLED, 0, np.asarray(self._numbers[place]))
+        return labels, numbers
+
+    def strokes(self) -> list[Stroke]:
+        """Return the strokes on disk, oldest first."""
+        return self._log.read()
+
+    def next_number(self) -> int:
+        """Return the first stroke number that was never used."""
+        return 1 + max((s.number for s in self.strokes()), default=0)
+
+    def points(self) -> list[dict[str, Any]]:
+        """Return the points last submitted, or those on disk.
+
+        Raises
+        ------
+        ProjectError
+            points.json is damaged.
+        """
+        if self._points is not None:
+            return list(self._points)
+        if not self._points_path.exists():
+            return []
+        points = read_json(self._points_path)
+        if not isinstance(points, list):
+            raise ProjectError(f"{self._points_path}: not a list of points. Restore it from a backup, or delete it.")
+        return points
+
+    def submit(
+        self, region: Region, labels: NDArray[Any], strokes: NDArray[Any], records: Sequence[Stroke] = ()
+    ) -> None:
+        """Hand over the labels and stroke numbers of a region to be saved; copies them and returns at once.
+
+        Parameters
+        ----------
+        region : Region
+            Inside the orthophoto.
+        labels : ndarray of int8, region.shape
+        strokes : ndarray of uint32, region.shape
+        records : sequence of Stroke
+            Strokes that are new in it.
+
+        Raises
+        ------
+        LabelError
+            A label is no class.
+        ProjectError
+            The store was opened read-only.
+        """
+        writer = self._checked_writer()
+        if (
+            not Region.whole(self.shape).contains(region)
+            or labels.shape != region.shape
+            or strokes.shape != region.shape
+        ):
+            raise ValueError(f"labels {labels.shape} and strokes {strokes.shape} do not fit {region} in {self.shape}")
+        pieces = []
+        for tile in region.tiles(self.mask.chunk):
+            part = tile.intersection(region)
+            local = Region(part.top - region.top, part.left - region.left, part.height, part.width).slices
+            checked = check_labels(labels[local], len(self.scheme), str(self.mask.path))
+            empty = not (checked != UNLABELLED).any()
+            numbers = None if empty or not strokes[local].any() else strokes[local].astype(np.uint32, copy=True)
+            pieces.append(_Piece(part, None if empty else checked, numbers))
+        writer.put(_Work(region, pieces, list(records)))
+
+    def submit_points(self, points: list[dict[str, Any]]) -> None:
+        """Hand over all points to be saved in place of the earlier ones."""
+        writer = self._checked_writer()
+        content = json.dumps(points)
+        self._points = json.loads(content)
+        writer.put(_Work(Region(0, 0, 0, 0), [], [], content))
+
+    def _checked_writer(self) -> BackgroundWriter[_Work]:
+        if self._writer is None:
+            raise ProjectError(f"{self.folder}: opened read-only, because another viewer has it open. Close that one.")
+        if not self._writer.alive:
+            raise ProjectError(f"{self.folder}: closed. Open the project again.")
+        return self._writer
+
+    @property
+    def pending(self) -> int:
+        """How many submits are not on disk yet."""
+        return 0 if self._writer is None else self._writer.pending
+
+    @property
+    def last_error(self) -> Exception | None:
+        """Why the last write failed; None once it went through."""
+        return None if self._writer is None else self._writer.last_error
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Write now, and wait until everything submitted is on disk.
+
+        Returns
+        -------
+        bool
+            Whether it is. False after `timeout` seconds, or when an attempt begun after this call failed (`last_error`
+            says why).
+        """
+        return self._writer is None or self._writer.flush(timeout)
+
+    def close(self, timeout: float | None = 10) -> bool:
+        """Write what is left and stop the writer.
+
+        Returns
+        -------
+        bool
+            Whether everything is on disk. If not, the store stays open, still trying: make room and close again.
+        """
+        return self._writer is None or self._writer.close(timeout)
+
+    # -- in the writer's thread ----------------------------------------------------------------------------------------
+
+    def _saved(self, work: _Work) -> None:
+        if self.on_saved is not None and not work.region.empty:
+            self.on_saved(work.region)
+
+    def _failed(self, error: Exception) -> Exception:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full" if full else str(error) or type(error).__name__
+        told = PartialSegError(
+            f"{self.folder}: the labels could not be saved: {reason}. Nothing is lost while this window is open. "
+            f"{'Make room' if full else 'Check the disk'}; saving is tried again every second."
+        )
+        told.__cause__ = error
+        if self.on_error is not None:
+            self.on_error(told)
+        return told
+
+    def _write(self, batch: list[_Work]) -> None:
+        for work in batch:
+            if not work.logged:
+                self._log.append(work.records)
+                work.logged = True
+        chunks: dict[tuple[int, int], list[_Piece]] = {}
+        size = self.mask.chunk
+        for work in batch:
+            for piece in work.pieces:
+                chunks.setdefault((piece.region.top // size, piece.region.left // size), []).append(piece)
+        for (row, column), pieces in chunks.items():
+            self._write_chunk(Region(row * size, column * size, size, size).clipped(self.shape), pieces)
+        points = [work.points for work in batch if work.points is not None]
+        if points:
+            write_atomically(self._points_path, points[-1].encode())
+
+    def _write_chunk(self, tile: Region, pieces: list[_Piece]) -> None:
+        """Write one chunk with all its pieces, the later over the earlier.
+
+        The chunk is written whole: after a failure the same pieces in the same order give the same chunk.
+        """
+        if pieces[-1].region == tile:
+            # The usual case of a large import: nothing to read and no copy to make.
+            labels = np.full(tile.shape, UNLABELLED, np.int8) if pieces[-1].labels is None else pieces[-1].labels
+            numbers = np.zeros(tile.shape, np.uint32) if pieces[-1].strokes is None else pieces[-1].strokes
+        else:
+            labels, numbers = self.mask.read(tile).copy(), np.array(self._numbers[tile.slices], np.uint32)
+            for piece in pieces:
+                part = piece.region
+                local = Region(part.top - tile.top, part.left - tile.left, part.height, part.width).slices
+                labels[local] = UNLABELLED if piece.labels is None else piece.labels
+                numbers[local] = 0 if piece.strokes is None else piece.strokes
+        self.mask.write(tile, labels)
+        self._numbers[tile.slices] = numbers
+
+
+def _open_numbers(path: Path, shape: tuple[int, int], writable: bool) -> zarr.Array[Any]:
+    try:
+        array = zarr.open_array(path, mode="r+" if writable else "r")
+    except (BaseZarrError, OSError, KeyError, ValueError, TypeError) as error:
+        raise ProjectError(
+            f"{path}: the stroke numbers' description (zarr.json) is missing or damaged ({error}). "
+            "The labels beside it are untouched: restore that one file from a backup."
+        ) from error
+    if array.shape != shape or array.dtype != np.uint32:
+        raise ProjectError(
+            f"{path}: stroke numbers of shape {array.shape}, but the labels beside them have {shape}. "
+            "Restore the folder from a backup."
+        )
+    return array

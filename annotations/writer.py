@@ -1,0 +1,152 @@
+"""One thread that writes what it is given, in order, and keeps what it could not write."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BackgroundWriter"]
+
+_RETRY_SECONDS: Final = 1.0
+_MAX_BATCH: Final = 64
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class BackgroundWriter(Generic[T]):
+    """Writes items in a thread of its own, in the order in which they come, several at a time where they queue up.
+
+    A batch that fails stays, and is tried again every second and at every `flush`: `write` must bear being called again
+    with items that were partly written.
+
+    Parameters
+    ----------
+    write : callable(list of T)
+        Writes a batch, or raises.
+    saved : callable(T)
+        Called in the thread for each item that is written.
+    failed : callable(Exception) -> Exception
+        Called in the thread when writing begins to fail; returns what `last_error` shows.
+    """
+
+    def __init__(
+        self, write: Callable[[list[T]], None], saved: Callable[[T], None], failed: Callable[[Exception], Exception]
+    ) -> None:
+        """Start the thread."""
+        self._write, self._saved, self._failed = write, saved, failed
+        self._condition = threading.Condition()
+        self._queue: deque[T] = deque()
+        self._batch: list[T] = []
+        self._attempts = 0
+        self._last_failure = 0
+        self._hurry = False
+        self._closing = False
+        self.last_error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="label-writer", daemon=True)
+        self._thread.start()
+        atexit.register(self.close, 10)
+
+    @property
+    def alive(self) -> bool:
+        """Whether items are still taken."""
+        return self._thread.is_alive() and not self._closing
+
+    @property
+    def pending(self) -> int:
+        """How many items are not written yet."""
+        with self._condition:
+            return len(self._queue) + len(self._batch)
+
+    def put(self, item: T) -> None:
+        """Add an item and return at once."""
+        with self._condition:
+            self._queue.append(item)
+            self._condition.notify_all()
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Write now and wait; False after `timeout` seconds, or when an attempt begun after this call failed."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._condition:
+            before, self._hurry = self._attempts, True
+            self._condition.notify_all()
+            while self._queue or self._batch:
+                if not self._thread.is_alive() or self._last_failure > before:
+                    return False
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._condition.wait(left)
+            return True
+
+    def close(self, timeout: float | None = 10) -> bool:
+        """Write what is left and end the thread; where that fails, return False and go on trying."""
+        if not self._thread.is_alive():
+            return self.pending == 0
+        if not self.flush(timeout):
+            return False
+        with self._condition:
+            self._closing = True
+            self._condition.notify_all()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+        atexit.unregister(self.close)
+        return True
+
+    def _run(self) -> None:
+        while self._wait():
+            try:
+                self._write(self._batch)
+            except Exception as error:  # whatever it is: the data must be kept and the person told
+                self._note(error)
+                continue
+            with self._condition:
+                done, self._batch = self._batch, []
+                self.last_error = None
+                self._condition.notify_all()
+            for item in done:
+                self._call(self._saved, item)
+
+    def _wait(self) -> bool:
+        """Fill the batch, waiting for items or for the next attempt; False when the thread is to end."""
+        with self._condition:
+            if self.last_error is not None:
+                self._condition.wait_for(lambda: self._hurry, _RETRY_SECONDS)
+            self._condition.wait_for(lambda: self._queue or self._batch or self._closing)
+            if not self._queue and not self._batch:
+                return False
+            self._hurry = False
+            self._attempts += 1
+            # What failed goes again and in front; later items for the same chunks are then written with it in one go.
+            while self._queue and len(self._batch) < _MAX_BATCH:
+                self._batch.append(self._queue.popleft())
+            return True
+
+    def _note(self, error: Exception) -> None:
+        with self._condition:
+            first = self.last_error is None
+            self._last_failure = self._attempts
+            if first:
+                self.last_error = error
+        if first:
+            told = self._call(self._failed, error)
+            if isinstance(told, Exception):
+                self.last_error = told
+        with self._condition:
+            self._condition.notify_all()
+
+    @staticmethod
+    def _call(function: Callable[..., object], argument: object) -> object:
+        """Call back; a mistake in the other's code must not end the thread that saves the labels."""
+        try:
+            return function(argument)
+        except Exception:
+            _log.exception("a callback of the label writer failed")
+            return None
