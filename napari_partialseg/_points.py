@@ -6,21 +6,21 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from annotations.points import PointLabel, PointSet
-from annotations.strokes import Stroke
 from qtpy.QtCore import QObject
 
+from annotations.points import PointLabel, PointSet
 from annotations.region import Region
+from annotations.strokes import Stroke
 from napari_partialseg._tracker import redraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from annotations.journal import EditJournal
-    from annotations.store import LabelStore
     from napari.layers import Labels, Points
 
     from annotations.classes import ClassScheme
+    from annotations.journal import EditJournal
+    from napari_partialseg._prepare import Prepared
 
 __all__ = ["PointKeeper"]
 
@@ -37,10 +37,12 @@ class PointKeeper(QObject):
     ----------
     points, labels : napari layers
         The two layers.
+    prepared : Prepared
+        Holds labels, stroke numbers and the store.
     journal : EditJournal
         Of the labels.
-    store : LabelStore
-        Where points and labels are saved.
+    scheme : ClassScheme
+        The classes.
     changed : callable
         Told the region whose labels changed.
     """
@@ -49,8 +51,8 @@ class PointKeeper(QObject):
         self,
         points: Points,
         labels: Labels,
+        prepared: Prepared,
         journal: EditJournal,
-        store: LabelStore,
         scheme: ClassScheme,
         changed: Callable[[Region], None],
         parent: QObject | None = None,
@@ -59,10 +61,10 @@ class PointKeeper(QObject):
         self._points = points
         self._labels = labels
         self._journal = journal
-        self._store = store
+        self._prepared = prepared
         self._changed = changed
         self._busy = False
-        self._set = PointSet.from_json(store.points())
+        self._set = PointSet.from_json(prepared.store.points())
         self.radius = RADIUS
         self.set_scheme(scheme)
         self._show_kept()
@@ -130,14 +132,14 @@ class PointKeeper(QObject):
                 fresh.append(i)
         region = Region(0, 0, 0, 0)
         for number in known.keys() - seen:
-            region = region.union(self._set.remove(self._journal.labels, self._journal.strokes, number))
+            region = region.union(self._set.remove(self._prepared.labels, self._prepared.strokes, number))
         strokes: list[Stroke] = []
         for i in fresh:
             row, column = (float(v) for v in self._points.data[i][-2:])
             label = names.index(classes[i]) if classes[i] in names else 0
-            numbers[i] = self._journal.take_number()
+            numbers[i] = self._journal.reserve()
             point = PointLabel(numbers[i], row, column, label, self.radius)
-            region = region.union(self._set.add(self._journal.labels, self._journal.strokes, point))
+            region = region.union(self._set.add(self._prepared.labels, self._prepared.strokes, point))
             strokes.append(Stroke(numbers[i], label, "point", time.time(), "drawn"))
         if fresh:
             features = self._points.features.copy()
@@ -147,7 +149,8 @@ class PointKeeper(QObject):
             self._save(region, strokes)
 
     def _save(self, region: Region, strokes: list[Stroke]) -> None:
-        self._store.submit_points(self._set.to_json())
+        held = self._prepared
+        held.store.submit_points(self._set.to_json())
         if region.empty:
             return
         self._journal.adopt(region)

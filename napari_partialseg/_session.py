@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from annotations.journal import EditJournal
 from qtpy.QtCore import QObject, Qt, Signal
 
+from annotations.counts import LabelCounts
+from annotations.journal import EditJournal
 from annotations.region import Region
 from annotations.scores import mean_iou
 from napari_partialseg._guard import LabelsGuard, prediction_colormap
@@ -87,8 +88,9 @@ class Session(QObject):
         )
         self._add_layers(image)
         self.guard = LabelsGuard(self.layers.labels, self.scheme)
-        next_number = int(prepared.store.next_number)
+        next_number = prepared.store.next_number()
         self.journal = EditJournal(prepared.labels, prepared.strokes, next_number)
+        self._counts = LabelCounts(prepared.labels)
         self.tiles = TilePainter(self.layers, self)
         scale = self.layers.labels.scale
         self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
@@ -99,16 +101,10 @@ class Session(QObject):
             self.tracker = None
             self.points = None
             return
-        self.tracker = LabelTracker(self.layers.labels, self.journal, prepared.store, self)
-        self.tracker.changed.connect(lambda region: self.labels_changed.emit())
+        self.tracker = LabelTracker(self.layers.labels, prepared, self.journal, self)
+        self.tracker.changed.connect(self._labels_changed)
         self.points = PointKeeper(
-            self.layers.points,
-            self.layers.labels,
-            self.journal,
-            prepared.store,
-            self.scheme,
-            lambda region: self.labels_changed.emit(),
-            self,
+            self.layers.points, self.layers.labels, prepared, self.journal, self.scheme, self._labels_changed, self
         )
         self.points.select_class(0)
         # The store calls from its writer thread; queued signals bring that to this one.
@@ -134,7 +130,7 @@ class Session(QObject):
 
     def counts(self) -> NDArray[np.int64]:
         """Return labelled pixels per class."""
-        return self.journal.counts(len(self.scheme))
+        return self._counts.per_class(len(self.scheme))
 
     def score(self) -> float | None:
         """Return the mIoU of the shown prediction against the truth, if one is loaded, on a subsample of 4 Mpx."""
@@ -268,6 +264,10 @@ class Session(QObject):
             self.tracker.record(Region.whole(labels.shape), "remove", "drawn")
             self.layers.labels.refresh()
         return removed
+
+    def _labels_changed(self, region: Region) -> None:
+        self._counts.update(region)
+        self.labels_changed.emit()
 
     def _send_change(self, region: Region) -> None:
         self._revision += 1

@@ -12,10 +12,11 @@ from annotations.region import Region
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from annotations.journal import EditJournal
-    from annotations.store import LabelStore
-    from annotations.strokes import Stroke
     from napari.layers import Labels
+
+    from annotations.journal import EditJournal
+    from annotations.strokes import Stroke
+    from napari_partialseg._prepare import Prepared
 
 __all__ = ["LabelTracker", "redraw"]
 
@@ -48,11 +49,11 @@ class LabelTracker(QObject):
 
     changed = Signal(object)
 
-    def __init__(self, layer: Labels, journal: EditJournal, store: LabelStore, parent: QObject | None = None) -> None:
+    def __init__(self, layer: Labels, prepared: Prepared, journal: EditJournal, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._layer = layer
         self._journal = journal
-        self._store = store
+        self._prepared = prepared
         self._pressed = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -104,8 +105,8 @@ class LabelTracker(QObject):
         self._pressed = False
 
     def _submit(self, region: Region, strokes: list[Stroke]) -> None:
-        labels, numbers = self._journal.labels, self._journal.strokes
-        self._store.submit(region, labels[region.slices], numbers[region.slices], strokes)
+        held = self._prepared
+        held.store.submit(region, held.labels[region.slices], held.strokes[region.slices], strokes)
         self.changed.emit(region)
 
 
