@@ -65,10 +65,8 @@ def check_input(x: Tensor, in_channels: int, multiple: int) -> None:
         raise ValueError(f"the network takes (batch, {in_channels}, height, width), not {tuple(x.shape)}")
     height, width = x.shape[-2:]
     if height % multiple or width % multiple:
-        padded = tuple(-(-side // multiple) * multiple for side in (height, width))
-        raise ValueError(
-            f"height and width must be multiples of {multiple}, not {height} x {width}: pad to {padded[0]} x {padded[1]}"
-        )
+        padded = " x ".join(str(-(-side // multiple) * multiple) for side in (height, width))
+        raise ValueError(f"height and width must be multiples of {multiple}, not {height} x {width}: pad to {padded}")
 
 
 def receptive_reach(levels: int, upsampling: Literal["transposed", "bilinear"]) -> int:
@@ -83,7 +81,7 @@ def receptive_reach(levels: int, upsampling: Literal["transposed", "bilinear"]) 
     int
         In pixels, rounded up to the multiple that the input's sides must have.
     """
-    multiple = 2 ** (levels - 1)
+    multiple = 1 << (levels - 1)
     farthest = 0
     for position in range(multiple):
         first = last = position

@@ -1,0 +1,218 @@
+"""Checkpoints: all that prediction needs in one file, which torch.load opens with its safe defaults."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import platform
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from annotations.classes import ClassScheme
+from annotations.errors import PartialSegError
+from annotations.files import replacing
+from trainer.config import ModelConfig, from_plain, to_plain
+from trainer.models import build_model
+from trainer.normalisation import Normalisation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
+
+__all__ = [
+    "FORMAT",
+    "Checkpoint",
+    "CheckpointError",
+    "load_checkpoint",
+    "raw_state_dict",
+    "save_checkpoint",
+    "versions",
+]
+
+FORMAT: Final = 1
+_WRAPPERS: Final = ("module.", "_orig_mod.")
+
+
+class CheckpointError(PartialSegError):
+    """A checkpoint is missing, damaged, of a newer format, or does not fit what it is used with."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what trains: this tool, torch and Python."""
+    try:
+        own = metadata.version("napari-partialseg")
+    except metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        own = "unknown"
+    return {"napari-partialseg": own, "torch": str(torch.__version__), "python": platform.python_version()}
+
+
+def raw_state_dict(model: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies of the weights on the CPU, under the names of the raw network.
+
+    DistributedDataParallel and torch.compile put prefixes before the names; they are taken off.
+    """
+    state = model.state_dict() if isinstance(model, torch.nn.Module) else model
+    result: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        while name.startswith(_WRAPPERS):
+            name = name.split(".", 1)[1]
+        result[name] = tensor.detach().to("cpu", copy=True).contiguous()
+    return result
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network with its classes and its normalisation.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        The network.
+    in_channels : int
+        Bands of the images it takes.
+    scheme : ClassScheme
+        Names and colours of the classes, in the order of its logits.
+    normalisation : Normalisation
+        How its images are normalised.
+    state_dict : mapping of str to Tensor
+        Its weights, under the names of the raw network.
+    metrics : dict
+        What it scored; plain values.
+    config : dict
+        What it was trained with (`trainer.config.to_plain`).
+    versions : dict
+        What trained it.
+    step : int
+        Training steps made.
+    """
+
+    model: ModelConfig
+    in_channels: int
+    scheme: ClassScheme
+    normalisation: Normalisation
+    state_dict: Mapping[str, Tensor]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=versions)
+    step: int = 0
+
+    def build(self) -> nn.Module:
+        """Return the network with these weights, in evaluation mode, on the CPU.
+
+        Raises
+        ------
+        CheckpointError
+            The weights do not fit the network that the checkpoint names.
+        """
+        model = build_model(self.model, self.in_channels, len(self.scheme))
+        try:
+            model.load_state_dict(dict(self.state_dict))
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"the checkpoint's weights do not fit a {self.model.name} of width {self.model.width} with "
+                f"{self.in_channels} bands and {len(self.scheme)} classes: it is damaged or was changed by hand"
+            ) from error
+        return model.eval()
+
+
+def _plain(value: Any) -> Any:
+    """Return str, int, float, bool, None, list and dict alone: torch.load's safe mode knows no others."""
+    if value is None or isinstance(value, bool | str):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if hasattr(value, "tolist"):  # numpy and torch
+        return _plain(value.tolist())
+    return str(value)
+
+
+def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises
+    ------
+    CheckpointError
+        The disk is full or the folder cannot be written; the file that was there before is untouched.
+    """
+    path = Path(path)
+    content = {
+        "format": FORMAT,
+        "model": to_plain(checkpoint.model),
+        "in_channels": int(checkpoint.in_channels),
+        "classes": checkpoint.scheme.to_json(),
+        "normalisation": checkpoint.normalisation.to_json(),
+        "metrics": _plain(checkpoint.metrics),
+        "config": _plain(checkpoint.config),
+        "versions": _plain(checkpoint.versions),
+        "step": int(checkpoint.step),
+        "state_dict": raw_state_dict(checkpoint.state_dict),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:  # torch reports some failures to write as RuntimeError
+        cause = error
+        while cause.__context__ is not None and not isinstance(cause, OSError):
+            cause = cause.__context__  # type: ignore[assignment]  # any exception may be a context
+        full = getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        way_out = "The disk is full: free some space." if full else "Choose a folder that can be written."
+        raise CheckpointError(
+            f"{path}: the checkpoint cannot be written ({cause}). {way_out} A former one is kept."
+        ) from error
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint; nothing in the file is executed.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, no checkpoint of this tool, or of a newer format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such checkpoint. Train first, or check the name.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"{path}: not a checkpoint that can be read ({first_line}). It is damaged or of another program; "
+            "copy it again or train anew."
+        ) from error
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+        raise CheckpointError(f"{path}: not a checkpoint of this tool. Choose a best_model.pth that it wrote.")
+    if content["format"] > FORMAT:
+        raise CheckpointError(
+            f"{path}: written by a newer version (format {content['format']}; this one reads up to {FORMAT}). "
+            "Update napari-partialseg."
+        )
+    try:
+        return Checkpoint(
+            model=from_plain(ModelConfig, content["model"]),
+            in_channels=int(content["in_channels"]),
+            scheme=ClassScheme.from_json(content["classes"]),
+            normalisation=Normalisation.from_json(content["normalisation"]),
+            state_dict=dict(content["state_dict"]),
+            metrics=dict(content["metrics"]),
+            config=dict(content["config"]),
+            versions=dict(content["versions"]),
+            step=int(content["step"]),
+        )
+    except (KeyError, TypeError, ValueError, PartialSegError) as error:
+        raise CheckpointError(f"{path}: the checkpoint is incomplete or damaged ({error!s}). Train anew.") from error

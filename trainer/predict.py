@@ -1,0 +1,263 @@
+"""Prediction block by block: a halo as wide as the network sees goes in, the inner block comes out.
+
+No sums over overlapping blocks, so blocks may be predicted in any order, and a map on the screen and an exported one
+agree. Memory grows with the block, not with the image. ``python -m trainer.predict`` makes a map of a raster.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from annotations.classes import NOT_PREDICTED
+from annotations.region import Region
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from trainer.normalisation import Normalisation
+    from trainer.precision import Precision
+
+    Read = Callable[[Region], NDArray[Any]]
+    Block = tuple[Region, NDArray[np.uint8], NDArray[np.uint8]]
+
+__all__ = ["BlockPredictor", "outer_region", "predict_block", "predict_blocks", "predict_raster", "read_with_halo"]
+
+
+class BlockPredictor:
+    """A network that turns pixels into classes and confidence.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        With the attributes of `trainer.models.UNet`; it is moved to the device and put into evaluation mode.
+    normalisation : Normalisation
+        Of the pixels.
+    precision : Precision
+        Device and numbers.
+
+    Attributes
+    ----------
+    halo : int
+        Pixels around a block that its prediction depends on; a multiple of `multiple`.
+    multiple : int
+        Height and width of a batch must be multiples of this.
+    """
+
+    def __init__(self, model: nn.Module, normalisation: Normalisation, precision: Precision) -> None:
+        self.model = precision.place(model).eval()
+        self.normalisation = normalisation
+        self.precision = precision
+        self.halo = int(model.reach)  # type: ignore[arg-type]  # set by UNet and UNet++
+        self.multiple = int(model.multiple)  # type: ignore[arg-type]
+
+    def predict(self, batch: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Classify a batch of equally large blocks.
+
+        Parameters
+        ----------
+        batch : ndarray (B, h, w, bands)
+            uint8, uint16 or float; h and w multiples of `multiple`.
+
+        Returns
+        -------
+        classes : ndarray (B, h, w), uint8
+            Class indices.
+        confidence : ndarray (B, h, w), uint8
+            The class's probability, 0 to 255.
+        """
+        if batch.dtype not in (np.uint8, np.uint16, np.float32):
+            batch = batch.astype(np.float32)
+        images = torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2)  # channels last as it is
+        with torch.inference_mode():
+            images = self.normalisation.apply(self.precision.images(images))
+            with self.precision.autocast():
+                logits = self.model(images)
+            # In bfloat16 the softmax has steps of 1/128: close classes would tie.
+            probability, classes = logits.float().softmax(dim=1).max(dim=1)
+            confidence = probability.mul_(255).round_().to(torch.uint8)
+            return classes.to(torch.uint8).cpu().numpy(), confidence.cpu().numpy()
+
+
+def outer_region(inner: Region, halo: int, multiple: int) -> Region:
+    """Return what the network must see for `inner`: the halo around it, on the grid of `multiple` px of the image.
+
+    Pooling halves the image in a fixed grid; on another grid the same pixels give another prediction. So the region
+    starts at a multiple, and its sides are multiples too. It may lie partly outside the image.
+    """
+    top, left = ((at - halo) // multiple * multiple for at in (inner.top, inner.left))
+    bottom, right = (-(-(at + halo) // multiple) * multiple for at in (inner.bottom, inner.right))
+    return Region.from_bounds(top, left, bottom, right)
+
+
+def _reflected(start: int, stop: int, size: int) -> NDArray[np.int64]:
+    """Return the indices start .. stop - 1, those outside 0 .. size - 1 reflected at the border, as often as needed."""
+    if size == 1:
+        return np.zeros(stop - start, np.int64)
+    period = 2 * (size - 1)
+    folded = np.arange(start, stop) % period
+    return np.minimum(folded, period - folded)
+
+
+def read_with_halo(read: Read, shape: tuple[int, int], inner: Region, halo: int, multiple: int) -> NDArray[Any]:
+    """Read what the network must see for `inner`, the image reflected at its border.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the pixels (h, w, bands) of a region inside the image.
+    shape : tuple of int
+        (H, W) of the image.
+    inner : Region
+        Inside the image, not empty.
+    halo, multiple : int
+        As `BlockPredictor` has them.
+
+    Returns
+    -------
+    ndarray (h, w, bands)
+        The pixels of `outer_region(inner, halo, multiple)`.
+    """
+    outer = outer_region(inner, halo, multiple)
+    rows = _reflected(outer.top, outer.bottom, shape[0])
+    columns = _reflected(outer.left, outer.right, shape[1])
+    needed = Region.from_bounds(rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
+    pixels = read(needed)
+    if needed == outer:
+        return pixels
+    return pixels[np.ix_(rows - needed.top, columns - needed.left)]
+
+
+def _inner(outer: Region, inner: Region) -> tuple[slice, slice]:
+    return Region(inner.top - outer.top, inner.left - outer.left, *inner.shape).slices
+
+
+def predict_block(
+    predictor: BlockPredictor, read: Read, shape: tuple[int, int], inner: Region
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return classes and confidence of a region inside the image, each uint8 of `inner.shape`."""
+    pixels = read_with_halo(read, shape, inner, predictor.halo, predictor.multiple)
+    classes, confidence = predictor.predict(pixels[None])
+    cut = _inner(outer_region(inner, predictor.halo, predictor.multiple), inner)
+    return classes[0][cut], confidence[0][cut]
+
+
+def predict_blocks(
+    predictor: BlockPredictor,
+    read: Read,
+    shape: tuple[int, int],
+    *,
+    block: int = 512,
+    batch_size: int = 1,
+    valid: Callable[[Region], NDArray[np.bool_]] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[Block]:
+    """Yield region, classes and confidence of each block of an image, row by row.
+
+    Blocks are the cells of the grid of `block` px anchored at (0, 0), clipped to the image. While one batch is
+    predicted a thread reads the next. The arguments are those of `predict_raster`; the iterator ends early when
+    `cancelled` says so.
+    """
+    cells = [cell.clipped(shape) for cell in Region.whole(shape).tiles(block)]
+
+    def load(inner: Region) -> tuple[NDArray[Any] | None, NDArray[np.bool_] | None]:
+        counted = None if valid is None else valid(inner)
+        if counted is not None and not counted.any():
+            return None, counted
+        return read_with_halo(read, shape, inner, predictor.halo, predictor.multiple), counted
+
+    def groups() -> Iterator[list[Region]]:
+        group: list[Region] = []
+        for cell in cells:
+            if group and (len(group) == batch_size or group[0].shape != cell.shape):
+                yield group
+                group = []
+            group.append(cell)
+        if group:
+            yield group
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting = groups()
+        ahead = [(cell, reader.submit(load, cell)) for cell in next(waiting, [])]
+        while ahead:
+            present, ahead = ahead, [(cell, reader.submit(load, cell)) for cell in next(waiting, [])]
+            loaded = [(cell, *future.result()) for cell, future in present]
+            if cancelled is not None and cancelled():
+                for _, future in ahead:
+                    future.cancel()
+                return
+            seen = [pixels for _, pixels, _ in loaded if pixels is not None]
+            answers = iter(zip(*predictor.predict(np.stack(seen)), strict=True)) if seen else iter(())
+            for cell, pixels, counted in loaded:
+                if pixels is None:
+                    yield cell, np.full(cell.shape, NOT_PREDICTED, np.uint8), np.zeros(cell.shape, np.uint8)
+                    continue
+                cut = _inner(outer_region(cell, predictor.halo, predictor.multiple), cell)
+                classes, confidence = (array[cut] for array in next(answers))
+                if counted is not None:
+                    classes = np.where(counted, classes, np.uint8(NOT_PREDICTED))
+                    confidence = np.where(counted, confidence, np.uint8(0))
+                yield cell, classes, confidence
+
+
+def predict_raster(
+    predictor: BlockPredictor,
+    read: Read,
+    shape: tuple[int, int],
+    *,
+    write: Callable[[Region, NDArray[np.uint8], NDArray[np.uint8]], None],
+    block: int = 512,
+    batch_size: int = 1,
+    valid: Callable[[Region], NDArray[np.bool_]] | None = None,
+    progress: Callable[[float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> bool:
+    """Predict a whole image.
+
+    Parameters
+    ----------
+    predictor : BlockPredictor
+        The network.
+    read : callable
+        Returns the pixels (h, w, bands) of a region inside the image; called from another thread.
+    shape : tuple of int
+        (H, W) of the image.
+    write : callable
+        Takes region, classes and confidence (uint8) of each finished block.
+    block : int
+        Side of the blocks in pixels.
+    batch_size : int
+        Blocks predicted at once.
+    valid : callable, optional
+        Returns which pixels (h, w) of a region count; the others get class 255 and confidence 0.
+    progress : callable, optional
+        Takes the share done, 0 to 1.
+    cancelled : callable, optional
+        Asked before each batch.
+
+    Returns
+    -------
+    bool
+        Whether it was finished, not cancelled.
+    """
+    done = 0
+    for region, classes, confidence in predict_blocks(
+        predictor, read, shape, block=block, batch_size=batch_size, valid=valid, cancelled=cancelled
+    ):
+        write(region, classes, confidence)
+        done += region.height * region.width
+        if progress is not None:
+            progress(done / (shape[0] * shape[1]))
+    return done == shape[0] * shape[1]
+
+
+if __name__ == "__main__":
+    from trainer.predict_command import main
+
+    main()
