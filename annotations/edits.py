@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
     from annotations.region import Region
 
-__all__ = ["Edit", "make_edit"]
+__all__ = ["Edit", "coded", "make_edit"]
 
-_PROBE = 64
+_PROBE: Final = 32
+
+
+def coded(labels: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return labels as the journal keeps them: 0 for unlabelled, 255 - index for a class (all bits turned)."""
+    return np.invert(labels).view(np.uint8)
 
 
 @dataclass(slots=True)
@@ -28,9 +33,11 @@ class Edit:
     packed : ndarray
         Flat places within the region: uint32, or a bitmap of uint8 where that is smaller.
     old, new : int or ndarray of uint8
-        Labels before and after, plus one.
+        Labels before and after, as `coded`.
     old_strokes, new_strokes : int or ndarray of uint32
         Stroke numbers before and after.
+    probe : tuple of ndarray
+        Rows, columns, `old` and `new` of a few pixels: most edits that do not fit are seen from them.
     """
 
     region: Region
@@ -39,6 +46,7 @@ class Edit:
     new: int | NDArray[np.uint8]
     old_strokes: int | NDArray[np.uint32]
     new_strokes: int | NDArray[np.uint32]
+    probe: tuple[NDArray[Any], ...]
 
     @property
     def size(self) -> int:
@@ -46,28 +54,24 @@ class Edit:
         values = (self.packed, self.old, self.new, self.old_strokes, self.new_strokes)
         return sum(v.nbytes for v in values if isinstance(v, np.ndarray))
 
-    def places(self, first: int | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return rows and columns in the image, of all pixels or of the first few."""
+    def places(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return rows and columns in the image."""
         if self.packed.dtype == np.uint8:
             area = self.region.height * self.region.width
-            flat = np.flatnonzero(np.unpackbits(self.packed, count=area))[:first]
+            flat = np.flatnonzero(np.unpackbits(self.packed, count=area))
         else:
-            flat = self.packed[:first].astype(np.int64)
+            flat = self.packed.astype(np.int64)
         rows, columns = np.divmod(flat, self.region.width)
         return rows + self.region.top, columns + self.region.left
 
     def leads(self, labels: NDArray[np.int8], shadow: NDArray[np.uint8], *, back: bool) -> bool:
         """Whether the live labels are those before (`back`) or after the edit, and some changed to become so."""
-        wanted = self.old if back else self.new
-        if self.packed.dtype != np.uint8:
-            # Most edits that do not fit are seen from a few of their pixels.
-            few = self.places(_PROBE)
-            part = wanted[:_PROBE] if isinstance(wanted, np.ndarray) else wanted
-            if ((labels[few].view(np.uint8) + np.uint8(1)) != part).any():
-                return False
+        rows, columns, old, new = self.probe
+        if (coded(labels[rows, columns]) != (old if back else new)).any():
+            return False
         places = self.places()
-        live = labels[places].view(np.uint8) + np.uint8(1)
-        return bool((live == wanted).all() and (live != shadow[places]).any())
+        live = coded(labels[places])
+        return bool((live == (self.old if back else self.new)).all() and (live != shadow[places]).any())
 
 
 def make_edit(
@@ -81,7 +85,12 @@ def make_edit(
     """Make an edit from the changed pixels of a region (a bool array of its shape) and their values in that order."""
     bits = changed.size // 8
     packed = np.packbits(changed) if bits < 4 * len(old) else np.flatnonzero(changed).astype(np.uint32)
-    return Edit(region, packed, _once(old), _once(new), _once(old_strokes), _once(new_strokes))
+    edit = Edit(region, packed, _once(old), _once(new), _once(old_strokes), _once(new_strokes), ())
+    few = slice(None, None, max(1, len(old) // _PROBE))
+    rows, columns = edit.places()
+    # Copies: a slice would keep all of them alive.
+    edit.probe = rows[few].copy(), columns[few].copy(), old[few].copy(), new[few].copy()
+    return edit
 
 
 def _once(values: NDArray[Any]) -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time as clock
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.edits import Edit, make_edit
+from annotations.edits import Edit, coded, make_edit
 from annotations.region import Region
 from annotations.strokes import Origin, Stroke
 
@@ -54,7 +54,7 @@ class EditJournal:
         if labels.dtype != np.int8 or strokes.dtype != np.uint32 or labels.shape != strokes.shape:
             raise ValueError(f"int8 labels and uint32 strokes of one shape, not {labels.dtype}, {strokes.dtype}")
         self._labels, self._strokes = labels, strokes
-        # Labels plus one: zeros cost no memory until they are written.
+        # Coded so that unlabelled is 0: zeros cost no memory until something else is written.
         self._shadow: NDArray[np.uint8] = np.zeros(labels.shape, np.uint8)
         self._undo: deque[Edit] = deque(maxlen=history)
         self._redo: deque[Edit] = deque(maxlen=history)
@@ -64,10 +64,7 @@ class EditJournal:
             for left in range(0, labels.shape[1], 512):
                 block = slice(top, top + 512), slice(left, left + 512)
                 if (labels[block] != UNLABELLED).any():
-                    self._shadow[block] = self._live(block)
-
-    def _live(self, place: Any) -> NDArray[np.uint8]:
-        return self._labels[place].view(np.uint8) + np.uint8(1)
+                    self._shadow[block] = coded(labels[block])
 
     def record(
         self, region: Region, *, tool: str, origin: Origin = "drawn", time: float | None = None
@@ -99,7 +96,8 @@ class EditJournal:
         self._keep(self._undo, make_edit(region, changed, shadow[changed], after, numbers[changed], given))
         numbers[changed] = given
         shadow[changed] = after
-        label = int(np.bincount(after, minlength=1).argmax()) - 1
+        commonest = int(np.bincount(after).argmax())
+        label = 255 - commonest if commonest else UNLABELLED
         return region, Stroke(number, label, tool, clock.time() if time is None else time, origin)
 
     def sync(self, region: Region | None = None, *, hint: Literal["undo", "redo"] | None = None) -> Region | None:
@@ -150,18 +148,20 @@ class EditJournal:
         return strokes
 
     def _changes(self, region: Region) -> tuple[Region, NDArray[np.bool_], NDArray[np.uint8]] | None:
-        """Return the tight bounds of what changed in a region, where in them, and the labels plus one there."""
+        """Return the tight bounds of what changed in a region, where in them, and the coded labels there."""
         region = region.clipped(self._labels.shape)
         bounds = Region(0, 0, 0, 0)
-        # A strip at a time, in the same two buffers, stays in the processor's cache: far faster than the whole.
-        plus_one = np.empty((_STRIP, region.width), np.uint8)
+        # A strip at a time, in the same buffers, stays in the processor's cache: far faster than the whole.
+        live = np.empty((_STRIP, region.width), np.int8)
         differing = np.empty((_STRIP, region.width), bool)
         for top in range(region.top, region.bottom, _STRIP):
             rows = slice(top, min(top + _STRIP, region.bottom))
             strip = rows, slice(region.left, region.right)
-            live, differs = plus_one[: rows.stop - rows.start], differing[: rows.stop - rows.start]
-            np.add(self._labels[strip].view(np.uint8), np.uint8(1), out=live)
-            np.not_equal(live, self._shadow[strip], out=differs)
+            if self._same(rows, live, region.width):
+                continue
+            differs = differing[: rows.stop - rows.start]
+            np.invert(self._labels[strip], out=live[: rows.stop - rows.start])
+            np.not_equal(live[: rows.stop - rows.start].view(np.uint8), self._shadow[strip], out=differs)
             if differs.any():
                 high, wide = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
                 found = Region.from_bounds(
@@ -170,8 +170,19 @@ class EditJournal:
                 bounds = bounds.union(found)
         if bounds.empty:
             return None
-        live = self._live(bounds.slices)
-        return bounds, live != self._shadow[bounds.slices], live
+        now = coded(self._labels[bounds.slices])
+        return bounds, now != self._shadow[bounds.slices], now
+
+    def _same(self, rows: slice, buffer: NDArray[np.int8], width: int) -> bool:
+        """Whether nothing changed in whole rows, by words of eight pixels; False where that cannot be told."""
+        size = (rows.stop - rows.start) * width
+        if width != self._labels.shape[1] or size % 8 or not self._labels.flags.c_contiguous:
+            return False
+        words = buffer.reshape(-1)[:size].view(np.uint64)
+        live, seen = self._labels[rows].reshape(-1).view(np.uint64), self._shadow[rows].reshape(-1).view(np.uint64)
+        # A code is the complement of its label: where they agree, all bits of the difference are set.
+        np.bitwise_xor(live, seen, out=words)
+        return bool(np.bitwise_and.reduce(words) == np.uint64(0xFFFFFFFFFFFFFFFF))
 
     def _explain(self, hint: Literal["undo", "redo"] | None) -> Region | None:
         """Find an edit whose undo or redo the labels show, and follow it.
@@ -195,7 +206,7 @@ class EditJournal:
 
     def _follow(self, edit: Edit, back: bool) -> None:
         rows, columns = edit.places()
-        live = self._live((rows, columns))
+        live = coded(self._labels[rows, columns])
         moved = live != self._shadow[rows, columns]
         numbers = edit.old_strokes if back else edit.new_strokes
         if isinstance(numbers, np.ndarray):
