@@ -1,0 +1,68 @@
+"""Fixtures for tests with a viewer: nothing may be left behind, neither widgets nor processes."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+import numpy as np
+import psutil
+import pytest
+import rasterio
+from qtpy.QtWidgets import QApplication
+from rasterio.transform import from_origin
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """Fail a test that leaves a worker process or a visible top-level widget of ours."""
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    yield
+    gc.collect()
+    left = [
+        p
+        for p in psutil.Process().children(recursive=True)
+        if p.pid not in before and p.is_running() and p.status() != psutil.STATUS_ZOMBIE
+    ]
+    named = [f"{p.pid}: {' '.join(p.cmdline())}" for p in left]
+    for process in left:
+        process.kill()
+    assert not named, f"processes left running: {named}"
+    if QApplication.instance() is not None:
+        ours = [
+            w
+            for w in QApplication.topLevelWidgets()
+            if type(w).__module__.startswith("napari_partialseg") and w.isVisible()
+        ]
+        assert not ours, f"widgets left open: {ours}"
+
+
+@pytest.fixture
+def orthophoto(tmp_path):
+    """Return a small georeferenced orthophoto with two obvious classes, and its truth."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros((192, 256), np.uint8)
+    truth[:, 128:] = 2
+    image = rng.integers(0, 60, (3, 192, 256)).astype(np.uint8)
+    image[0, :, :128] += 150
+    image[1, :, 128:] += 150
+    path = tmp_path / "field.tif"
+    profile = {
+        "driver": "GTiff",
+        "height": 192,
+        "width": 256,
+        "crs": "EPSG:32640",
+        "transform": from_origin(3e5, 2e6, 0.5, 0.5),
+    }
+    with rasterio.open(path, "w", count=3, dtype="uint8", **profile) as file:
+        file.write(image)
+    with rasterio.open(tmp_path / "field_truth.tif", "w", count=1, dtype="uint8", **profile) as file:
+        file.write(truth, 1)
+    return path, tmp_path / "field_truth.tif"
+
+
+@pytest.fixture
+def display():
+    """Skip where there is no screen for a shown viewer."""
+    if not os.environ.get("DISPLAY"):
+        pytest.skip("needs a display (make test starts a virtual one)")
