@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -78,7 +79,8 @@ def _write(path: Path, array: NDArray[np.uint8], sample: Sample, stamp: str, **o
             f"{path}: the sample orthophoto cannot be written ({error}). Free some space or choose another folder."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone already when all went well
+            partial.unlink()
 
 
 def _write_pair(image: Path, truth: Path, seed: int, size: int) -> NDArray[np.uint8] | None:

@@ -175,7 +175,7 @@ def make_layout(rng: np.random.Generator, size: int) -> Layout:
         river_u=river_u,
         pond=(pond_u, float(-wood_side * rng.uniform(0.33, 0.37) * metres), radius),
         roads=tuple(roads),
-        tracks=_tracks(rng, frame, metres, parcels, wood_side),
+        tracks=_tracks(rng, frame, streets, parcels, wood_side),
         streets=tuple(streets),
         farm=(through_u + farm_side * rng.uniform(44, 50), float(-wood_side * rng.uniform(0.27, 0.33) * metres)),
         parcels=tuple(parcels),
@@ -183,18 +183,20 @@ def make_layout(rng: np.random.Generator, size: int) -> Layout:
 
 
 def _tracks(
-    rng: np.random.Generator, frame: Frame, metres: float, parcels: list[Parcel], wood_side: int
+    rng: np.random.Generator, frame: Frame, streets: list[float], parcels: list[Parcel], wood_side: int
 ) -> tuple[Path, ...]:
     """Lead dirt tracks along field borders beyond the gardens, and one into the wood."""
+    metres = frame.size / METRE
     tracks = []
     near = [p for p in parcels if abs(p.left) < 0.45 * metres and min(abs(p.top), abs(p.bottom)) < 0.35 * metres]
     for index in rng.permutation(len(near))[: max(2, round(metres / 130))]:
         p = near[index]
         along = np.arange(p.top, p.bottom, 5.0)
-        along = along[np.abs(along) > 56]
+        along = along[(np.abs(along) > 56) & (wood_side * along < 0.27 * metres)]
         if len(along) > 12:
             tracks.append(frame.pixels(p.left + 1.5 * np.sin(along / 23), along))
-    ride = np.arange(0.2 * metres, 0.8 * metres, 5.0)
-    ride_u = rng.uniform(-0.2, 0.1) * metres + 0.3 * (ride - ride[0]) + 5 * np.sin(ride / 31)
-    tracks.append(frame.pixels(ride_u, wood_side * ride))
+    # The one into the wood goes on from the end of a street.
+    ride = np.arange(0.14 * metres, 0.8 * metres, 5.0)
+    sway = 0.25 * (ride - ride[0]) + 4 * np.sin((ride - ride[0]) / 31)
+    tracks.append(frame.pixels(streets[-1] - sway, wood_side * ride))
     return tuple(tracks)
