@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -76,7 +76,7 @@ def load_prediction(folder: str | Path, classes: NDArray[np.uint8], confidence: 
     return found
 
 
-def _open_or_make(path: Path, shape: tuple[int, int], fill: int) -> zarr.Array:
+def _open_or_make(path: Path, shape: tuple[int, int], fill: int) -> zarr.Array[Any]:
     if (path / "zarr.json").is_file():
         array = zarr.open_array(path, mode="r+")
         if array.shape == tuple(shape) and array.dtype == np.uint8:

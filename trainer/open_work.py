@@ -62,7 +62,7 @@ class OpenWork:
         self.scheme = ClassScheme.from_json(message.classes)
         self.ortho: Orthophoto = open_orthophoto(message.image, message.display_bands or None)
         self.image = BlockCache(self.ortho)
-        self.labels_path = message.labels
+        self.labels_path = Path(message.labels)
         shape = self.image.shape
         self.prediction = SharedArray.open(message.prediction, shape)
         self.confidence = SharedArray.open(message.confidence, shape)
@@ -76,6 +76,7 @@ class OpenWork:
         self.revision = 0
         self.notes: list[str] = []
         self._clock = clock
+        self.schedule = TileSchedule(shape, self.config.predict.block)
         self._read_all_labels()
         self._start()
         loaded = load_work(self.weights)
@@ -93,7 +94,7 @@ class OpenWork:
 
     def use_block(self, block: int) -> None:
         """Predict in blocks of this side from now on."""
-        view = self.schedule.view if hasattr(self, "schedule") else Region.whole(self.image.shape)
+        view = self.schedule.view
         self.schedule = TileSchedule(self.image.shape, block)
         self.schedule.set_view(view)
         self.predictor: BlockPredictor | None = None

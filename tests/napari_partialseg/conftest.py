@@ -10,7 +10,7 @@ import psutil
 import pytest
 import rasterio
 from qtpy.QtWidgets import QApplication
-from rasterio.transform import from_origin
+from rasterio import Affine
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def orthophoto(tmp_path):
         "height": 192,
         "width": 256,
         "crs": "EPSG:32640",
-        "transform": from_origin(3e5, 2e6, 0.5, 0.5),
+        "transform": Affine(0.5, 0, 3e5, 0, -0.5, 2e6),
     }
     with rasterio.open(path, "w", count=3, dtype="uint8", **profile) as file:
         file.write(image)

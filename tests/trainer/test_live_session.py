@@ -1,0 +1,241 @@
+"""The worker's work, driven message by message without a process."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+
+import numpy as np
+import pytest
+import torch
+import zarr
+from live_helpers import CONFIG, SCHEME, SHAPE, make_work
+
+from annotations.errors import PartialSegError
+from annotations.region import Region
+from trainer import live_files, protocol
+from trainer.config import to_plain
+from trainer.live_session import LiveSession
+
+
+class Driver:
+    def __init__(self, work):
+        self.work = work
+        self.sent = []
+        self.session = LiveSession(self.sent.append)
+
+    def handle(self, *messages):
+        for message in messages:
+            self.session.handle(message)
+
+    def slices(self, number):
+        for _ in range(number):
+            if not self.session.work():
+                break
+
+    def of(self, kind):
+        return [m for m in self.sent if isinstance(m, kind)]
+
+    def train_until(self, step):
+        for _ in range(20 * step):
+            self.session.work()
+            if self.session._open.learner.step_count >= step:
+                return
+        raise AssertionError("no progress")
+
+
+@pytest.fixture
+def work(tmp_path):
+    return make_work(tmp_path)
+
+
+@pytest.fixture
+def driver(work):
+    result = Driver(work)
+    yield result
+    result.handle(protocol.Shutdown())
+
+
+def three_strokes(work):
+    return (
+        work.draw((20, 60), (20, 60), 0),
+        work.draw((20, 60), (120, 160), 1),
+        work.draw((20, 60), (220, 260), 2),
+    )
+
+
+def test_it_learns_from_strokes_and_predicts_the_whole_image(driver, work):
+    driver.handle(work.message)
+    assert driver.of(protocol.Opened)[0].device == "cpu"
+    assert driver.of(protocol.Opened)[0].reason
+    driver.handle(protocol.LabelsChanged(three_strokes(work), 3), protocol.Train())
+    driver.train_until(60)
+    driver.handle(protocol.Pause())
+    driver.slices(50)
+    shown = work.prediction()
+    assert (shown == work.truth).mean() > 0.9
+    tiles = [t for m in driver.of(protocol.Tiles) for t in m.tiles]
+    assert {t.revision for t in tiles} == {3}
+    assert all(a.step <= b.step for a, b in itertools.pairwise(tiles) if a.region == b.region)
+    assert driver.of(protocol.Saved)[-1].complete
+    assert (zarr.open_array(work.folder / "prediction.zarr", mode="r")[:] == shown).all()
+
+
+def test_it_waits_for_a_second_class_and_says_so(driver, work):
+    driver.handle(work.message, protocol.Train())
+    assert driver.session.work() is False
+    assert "draw a few strokes" in driver.of(protocol.Status)[-1].text
+    driver.handle(protocol.LabelsChanged((work.draw((0, 20), (0, 20), 0),), 1))
+    assert driver.session.work() is False
+    assert "only field" in driver.of(protocol.Status)[-1].text
+    driver.handle(protocol.LabelsChanged((work.draw((0, 20), (120, 140), 1),), 2))
+    assert driver.session.work() is True
+    assert driver.of(protocol.Status)[-1].state == "training"
+
+
+def test_new_strokes_are_absorbed_without_a_restart(driver, work):
+    strokes = three_strokes(work)
+    driver.handle(work.message, protocol.Train())
+    driver.train_until(5)
+    before = driver.session._open.learner
+    region = work.draw((100, 140), (20, 60), 0)
+    driver.handle(protocol.LabelsChanged((region,), 9))
+    driver.train_until(10)
+    assert driver.session._open.learner is before
+    assert driver.session._open.labels.counts.tolist() == [2 * 1600, 1600, 1600]
+    assert strokes
+
+
+def test_erased_labels_are_untaught(driver, work):
+    three_strokes(work)
+    driver.handle(work.message)
+    driver.handle(protocol.LabelsChanged((work.draw((20, 60), (220, 260), -1),), 1))
+    assert driver.session._open.labels.counts.tolist() == [1600, 1600, 0]
+
+
+def test_it_goes_on_from_its_checkpoint(work):
+    three_strokes(work)
+    first = Driver(work)
+    first.handle(work.message, protocol.Train())
+    first.train_until(30)
+    first.handle(protocol.Shutdown())
+    second = Driver(work)
+    second.handle(work.message)
+    assert second.of(protocol.Opened)[0].step == 30
+    before = first.of(protocol.Saved)[-1]
+    assert before.step == 30
+    second.handle(protocol.PredictAll())
+    second.slices(50)
+    assert second.of(protocol.Saved)[-1].complete
+    assert (work.prediction() == work.truth).mean() > 0.7
+    second.handle(protocol.Shutdown())
+
+
+def test_the_checkpoint_loads_with_torchs_defaults(driver, work):
+    three_strokes(work)
+    driver.handle(work.message, protocol.Train())
+    driver.train_until(3)
+    driver.handle(protocol.Save())
+    content = torch.load(work.folder / "weights" / "best_model.pth")
+    assert isinstance(content, dict)
+    assert torch.load(work.folder / "weights" / "resume.pth")["step"] == 3
+
+
+def test_starting_afresh_keeps_the_old_weights(driver, work):
+    three_strokes(work)
+    driver.handle(work.message, protocol.Train())
+    driver.train_until(4)
+    driver.handle(protocol.Save(), protocol.StartAfresh(to_plain(CONFIG)))
+    assert driver.session._open.learner.step_count == 0
+    assert len(list((work.folder / "weights").glob("before_*.pth"))) == 1
+    driver.train_until(3)  # it was training, and goes on
+
+
+def test_pixels_without_data_are_neither_trained_on_nor_predicted(tmp_path):
+    work = make_work(tmp_path, nodata_rows=40)
+    three_strokes(work)
+    driver = Driver(work)
+    driver.handle(work.message)
+    assert driver.session._open.labels.counts.tolist() == [800, 800, 800]
+    driver.handle(protocol.Train())
+    driver.train_until(10)
+    driver.handle(protocol.Pause())
+    driver.slices(50)
+    assert (work.prediction()[:40] == 255).all()
+    assert (work.prediction()[40:] != 255).all()
+    driver.handle(protocol.Shutdown())
+
+
+def test_a_full_disk_is_told_and_training_goes_on(driver, work, monkeypatch):
+    three_strokes(work)
+    driver.handle(work.message, protocol.Train())
+    driver.train_until(3)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live_files, "save_checkpoint", full)
+        driver.handle(protocol.Save())
+    assert "No space left" in driver.of(protocol.Problem)[-1].text
+    driver.train_until(6)
+    driver.handle(protocol.Save())
+    assert driver.of(protocol.Saved)[-1].step == 6
+
+
+def test_running_out_of_memory_halves_the_batch_then_the_block(driver, work, monkeypatch):
+    three_strokes(work)
+    driver.handle(work.message, protocol.Train())
+    learner = driver.session._open.learner
+    calls = {"n": 0}
+    real = learner._backward
+
+    def scarce(images, targets, count):
+        calls["n"] += 1
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("no memory")
+        return real(images, targets, count)
+
+    monkeypatch.setattr(learner, "_backward", scarce)
+    driver.train_until(2)
+    assert learner.micro_batch == 2
+    assert "2 crops at once" in driver.of(protocol.Problem)[0].text
+
+
+def test_an_action_before_opening_is_refused_in_words():
+    session = LiveSession(lambda message: None)
+    with pytest.raises(PartialSegError, match="no orthophoto"):
+        session.handle(protocol.Train())
+
+
+def test_predicting_before_training_is_refused_in_words(driver, work):
+    driver.handle(work.message, protocol.PredictAll())
+    with pytest.raises(PartialSegError, match="press Train"):
+        driver.session.work()
+    assert driver.session.work() is False
+
+
+def test_a_class_more_keeps_what_was_learnt(driver, work):
+    three_strokes(work)
+    driver.handle(work.message, protocol.Train())
+    driver.train_until(30)
+    more = [*SCHEME.to_json(), {"name": "vineyard", "colour": "#102030", "key": ""}]
+    old = driver.session._open.learner.average.state_dict()
+    first = next(iter(old.values())).clone()
+    mask_path = work.folder / "labels.zarr"
+    work.mask.set_scheme(type(SCHEME).from_json(more))
+    driver.handle(protocol.SetClasses(more))
+    learner = driver.session._open.learner
+    assert torch.equal(next(iter(learner.average.state_dict().values())), first)
+    assert learner.labels.counts.tolist() == [1600, 1600, 1600, 0]
+    driver.train_until(32)
+    assert mask_path.exists()
+
+
+def test_only_the_view_is_predicted_before_the_rest(driver, work):
+    three_strokes(work)
+    driver.handle(work.message, protocol.ViewChanged(Region(130, 260, 60, 40)), protocol.Train())
+    driver.train_until(40)
+    first = driver.of(protocol.Tiles)[0].tiles[0]
+    assert first.region.contains(Region(130, 260, 60, 40))
+    assert np.prod(SHAPE) > first.region.height * first.region.width
