@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 import weakref
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,14 +18,14 @@ from annotations.errors import RasterError
 from annotations.georeference import Georeference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from annotations.region import Region
 
-__all__ = ["RasterFile", "open_dataset"]
+__all__ = ["RasterFile", "open_dataset", "quiet_gdal"]
 
 # GDAL would take a twentieth of the machine's memory for decoded blocks, in the viewer and again in the worker.
 _BLOCK_CACHE_BYTES: Final = 192 * 2**20
@@ -33,6 +34,14 @@ _SEQUENTIAL: Final = frozenset({"PNG", "JPEG", "GIF", "WEBP"})
 _MAX_BLOCKS_CHECKED: Final = 20_000
 # `warnings.catch_warnings` changes the process's filters: two threads in it at once would leave each other's behind.
 _warnings_lock = threading.Lock()
+
+
+@contextmanager
+def quiet_gdal() -> Iterator[None]:
+    """Open rasters without the warning that one has no georeference, and with little memory for decoded blocks."""
+    with _warnings_lock, warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_BLOCK_CACHE_BYTES):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def open_dataset(path: Path) -> Any:
@@ -46,8 +55,7 @@ def open_dataset(path: Path) -> Any:
     if not path.exists():
         raise RasterError(f"{path}: there is no such file. Was it moved, or is a drive not connected?")
     try:
-        with _warnings_lock, warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=_BLOCK_CACHE_BYTES):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with quiet_gdal():
             return rasterio.open(path)
     except (RasterioError, OSError) as error:
         raise RasterError(

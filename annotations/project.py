@@ -1,0 +1,385 @@
+"""The folder on disk that holds a piece of work: its images' labels, its classes, its weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from platformdirs import user_data_path
+
+from annotations.classes import ClassScheme
+from annotations.errors import LabelError, ProjectError, ProjectVersionError
+from annotations.files import read_json, write_atomically
+from annotations.lock import ProjectLock
+from annotations.mask import SparseMask
+from annotations.store import LabelStore
+
+if TYPE_CHECKING:
+    from annotations.orthophoto import Orthophoto
+
+__all__ = ["PROJECT_FORMAT", "ImageEntry", "Project"]
+
+PROJECT_FORMAT: Final = 1
+_FILE: Final = "project.json"
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """One orthophoto of a project.
+
+    Parameters
+    ----------
+    id : str
+        Unique in the project, for good.
+    path : Path
+        Where the image was last seen, absolute.
+    relative : str
+        The same from the project's folder, "" where there is no such path (another drive).
+    fingerprint : str
+    shape : tuple of int
+        (H, W).
+    folder : Path
+        Its LabelStore.
+    cache : Path
+        What can be made again: display levels, predictions.
+    """
+
+    id: str
+    path: Path
+    relative: str
+    fingerprint: str
+    shape: tuple[int, int]
+    folder: Path
+    cache: Path
+
+    def locate(self) -> Path:
+        """Return where the image is now: beside the project as before, also where both have moved, or where it was.
+
+        Raises
+        ------
+        ProjectError
+            It is in neither place.
+        """
+        root = self.folder.parent.parent
+        beside = (root / self.relative).resolve() if self.relative else None
+        for place in (beside, self.path):
+            if place is not None and place.exists():
+                return place
+        places = f"{beside} nor at {self.path}" if beside not in (None, self.path) else f"{self.path}"
+        raise ProjectError(
+            f"{root}: the orthophoto of image {self.id} is neither at {places}. "
+            "Put it back, connect its drive, or tell the project where it is now. The labels are safe."
+        )
+
+    def check(self, ortho: Orthophoto) -> None:
+        """Raise ProjectError where an orthophoto is not the one that was labelled, or has changed since."""
+        if tuple(ortho.shape) != self.shape:
+            raise ProjectError(
+                f"{ortho.path}: {ortho.shape[0]} x {ortho.shape[1]} pixels (height x width), but the labels were drawn "
+                f"on {self.shape[0]} x {self.shape[1]}. Open the image of this project, or start a new project."
+            )
+        if ortho.fingerprint != self.fingerprint:
+            raise ProjectError(
+                f"{ortho.path}: the image has changed since it was labelled (fingerprint {ortho.fingerprint}, then "
+                f"{self.fingerprint}). Put the old file back, start a new project, or accept the new image if "
+                "the ground lies in it where it did."
+            )
+
+
+class Project:
+    """A project folder.
+
+    ::
+
+        project.json      format, classes, images, configuration; project.json.bak is the one before
+        images/<id>/      labels, stroke numbers, strokes, points of one orthophoto (LabelStore)
+        weights/          checkpoints
+        cache/<id>/       what can be made again
+        lock, lock.json   held while a viewer may write
+
+    Use `create` or `open`; a context manager that closes.
+
+    Attributes
+    ----------
+    folder : Path
+    read_only : bool
+    """
+
+    def __init__(self, folder: Path, document: dict[str, Any], lock: ProjectLock | None) -> None:
+        """Wrap a document that was read."""
+        self.folder = folder
+        self.read_only = lock is None
+        self._document = document
+        self._lock = lock
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @classmethod
+    def create(cls, folder: str | Path, scheme: ClassScheme) -> Project:
+        """Make a project in a folder that is empty or not there yet, and open it for writing.
+
+        Raises
+        ------
+        ProjectError
+            A project is there already, or the folder cannot be made.
+        """
+        folder = Path(folder).expanduser().absolute()
+        if (folder / _FILE).exists() or (folder / f"{_FILE}.bak").exists():
+            raise ProjectError(f"{folder}: holds a project already; nothing was overwritten. Open it instead.")
+        try:
+            for name in ("images", "weights", "cache"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProjectError(f"{folder}: cannot be made ({error}). Choose a folder that you may write to.") from error
+        project = cls(folder, _new_document(scheme), ProjectLock(folder))
+        try:
+            project._save()
+        except BaseException:
+            project.close()
+            raise
+        return project
+
+    @classmethod
+    def open(cls, folder: str | Path, *, write: bool = True) -> Project:
+        """Open a project; for reading only, it takes no lock and touches nothing.
+
+        Raises
+        ------
+        ProjectLockedError
+            Another viewer has it open for writing.
+        ProjectVersionError
+            A newer version of the tool wrote it; nothing is touched.
+        ProjectError
+            It is missing or damaged.
+        """
+        folder = Path(folder).expanduser().absolute()
+        document = _read_document(folder)
+        if not write:
+            return cls(folder, document, None)
+        lock = ProjectLock(folder)
+        try:
+            # Another viewer may have changed it between the first look and the lock.
+            return cls(folder, _read_document(folder), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @staticmethod
+    def is_project(path: str | Path) -> bool:
+        """Whether a path is a project's folder, be it damaged."""
+        path = Path(path)
+        return path.is_dir() and ((path / _FILE).is_file() or (path / f"{_FILE}.bak").is_file())
+
+    @staticmethod
+    def folder_for(image_path: str | Path) -> Path:
+        """Return where an image's project belongs: "<stem>.partialseg" beside it, else among the user's data."""
+        image = Path(image_path).expanduser().absolute()
+        beside = image.with_name(f"{image.stem}.partialseg")
+        if Project.is_project(beside) or os.access(image.parent, os.W_OK):
+            return beside
+        digest = hashlib.blake2b(str(image).encode(), digest_size=4).hexdigest()
+        return user_data_path("partialseg", appauthor=False) / f"{image.stem}-{digest}.partialseg"
+
+    @property
+    def weights(self) -> Path:
+        """The folder of checkpoints."""
+        return self.folder / "weights"
+
+    @property
+    def scheme(self) -> ClassScheme:
+        """The classes."""
+        return ClassScheme.from_json(self._document["scheme"])
+
+    def set_scheme(self, scheme: ClassScheme) -> None:
+        """Change the classes, in the project and in each image's labels.
+
+        Stores that are open keep their own: call their `set_scheme` too, before.
+
+        Raises
+        ------
+        LabelError
+            Pixels carry a class that goes; nothing is changed.
+        """
+        self._check_writable()
+        masks = [SparseMask.open(e.folder / "labels.zarr", writable=True) for e in self.images]
+        n = len(scheme)
+        for mask in masks:
+            if n < len(mask.scheme) and mask.counts()[n:].any():
+                raise LabelError(
+                    f"{mask.path}: pixels are labelled with classes from {mask.scheme[n].name!r} on, which the new "
+                    "scheme lacks. Erase or relabel them first."
+                )
+        # More classes first on the labels, fewer first in the project: a crash between leaves labels within the scheme.
+        for mask in masks:
+            mask.set_scheme(scheme)
+        self._document["scheme"] = scheme.to_json()
+        self._save()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration as plain values; a copy."""
+        result: dict[str, Any] = json.loads(json.dumps(self._document["config"]))
+        return result
+
+    def set_config(self, config: dict[str, Any]) -> None:
+        """Keep a configuration of plain values."""
+        self._check_writable()
+        self._document["config"] = json.loads(json.dumps(config))
+        self._save()
+
+    @property
+    def images(self) -> list[ImageEntry]:
+        """The orthophotos, in the order in which they were added."""
+        return [self._entry(value) for value in self._document["images"]]
+
+    def image(self, image_id: str) -> ImageEntry:
+        """Return one orthophoto; ProjectError where there is none of that id."""
+        for entry in self.images:
+            if entry.id == image_id:
+                return entry
+        raise ProjectError(f"{self.folder}: has no image {image_id!r}; it has {[e.id for e in self.images]}.")
+
+    def add_image(self, ortho: Orthophoto) -> ImageEntry:
+        """Add an orthophoto with labels that are all unlabelled; one that is there already is returned as it is.
+
+        Raises
+        ------
+        ProjectError
+            Another image was labelled under that path, or the same path has another content now.
+        """
+        for entry in self.images:
+            if entry.fingerprint == ortho.fingerprint and entry.shape == tuple(ortho.shape):
+                return entry
+            if entry.path == ortho.path:
+                entry.check(ortho)
+        self._check_writable()
+        number = int(self._document["next_image"])
+        # A folder without an entry is what a crash left; its number is not used again.
+        while (self.folder / "images" / str(number)).exists():
+            number += 1
+        value = {
+            "id": str(number),
+            "fingerprint": ortho.fingerprint,
+            "shape": list(ortho.shape),
+            **self._paths(ortho.path),
+        }
+        entry = self._entry(value)
+        store = LabelStore.create(
+            entry.folder, entry.shape, self.scheme, fingerprint=ortho.fingerprint, georeference=ortho.georeference
+        )
+        store.close()
+        self._document["images"].append(value)
+        self._document["next_image"] = number + 1
+        self._save()
+        return self._entry(value)
+
+    def relocate(self, image_id: str, ortho: Orthophoto, *, accept: bool = False) -> ImageEntry:
+        """Tell the project where an image is now; with `accept`, also that its new content is all right.
+
+        Raises
+        ------
+        ProjectError
+            It has another size, or (without `accept`) another content.
+        """
+        self._check_writable()
+        entry = self.image(image_id)
+        if not accept or tuple(ortho.shape) != entry.shape:
+            entry.check(ortho)
+        for value in self._document["images"]:
+            if value["id"] == image_id:
+                value.update(self._paths(ortho.path), fingerprint=ortho.fingerprint)
+        self._save()
+        return self.image(image_id)
+
+    def close(self) -> None:
+        """Give the lock back; may be called twice."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _paths(self, path: Path) -> dict[str, str]:
+        try:
+            relative = Path(os.path.relpath(path, self.folder)).as_posix()
+        except ValueError:  # on another drive
+            relative = ""
+        return {"path": str(path), "relative": relative}
+
+    def _entry(self, value: dict[str, Any]) -> ImageEntry:
+        image_id = str(value["id"])
+        height, width = value["shape"]
+        return ImageEntry(
+            image_id,
+            Path(value["path"]),
+            str(value.get("relative", "")),
+            str(value["fingerprint"]),
+            (int(height), int(width)),
+            self.folder / "images" / image_id,
+            self.folder / "cache" / image_id,
+        )
+
+    def _check_writable(self) -> None:
+        if self._lock is None:
+            raise ProjectError(f"{self.folder}: opened read-only. Close the other viewer and open the project again.")
+
+    def _save(self) -> None:
+        path = self.folder / _FILE
+        try:
+            content = json.dumps({**self._document, "version": _version()}, indent=2).encode()
+            if path.exists():
+                shutil.copyfile(path, self.folder / f"{_FILE}.bak")
+            write_atomically(path, content)
+        except OSError as error:
+            raise ProjectError(
+                f"{path}: could not be saved ({error}). Make room or check the disk, then try again; it is as it was."
+            ) from error
+
+
+def _version() -> str:
+    try:
+        return version("napari-partialseg")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _new_document(scheme: ClassScheme) -> dict[str, Any]:
+    return {"format": PROJECT_FORMAT, "scheme": scheme.to_json(), "images": [], "config": {}, "next_image": 1}
+
+
+def _read_document(folder: Path) -> dict[str, Any]:
+    path, backup = folder / _FILE, folder / f"{_FILE}.bak"
+    if not path.exists() and not backup.exists():
+        raise ProjectError(f"{folder}: holds no {_FILE}, so it is no project. Choose a folder named .partialseg.")
+    way_out = (
+        f"The one before it is kept as {backup}: copy that over it." if backup.exists() else "Restore it from a backup."
+    )
+    try:
+        document = read_json(path)
+    except ProjectError as error:
+        raise ProjectError(
+            f"{path}: is missing or damaged ({error.__cause__}). {way_out} The labels are safe."
+        ) from error
+    if not isinstance(document, dict) or not isinstance(document.get("format"), int):
+        raise ProjectError(f"{path}: is not the description of a project. {way_out} The labels are safe.")
+    if document["format"] > PROJECT_FORMAT:
+        raise ProjectVersionError(
+            f"{path}: the project has format {document['format']} (version {document.get('version', 'unknown')}); "
+            f"this version reads up to {PROJECT_FORMAT}. Update Partial Seg to open it; nothing was changed."
+        )
+    try:
+        ClassScheme.from_json(document["scheme"])
+        for value in document["images"]:
+            _ = str(value["id"]), value["path"], value["fingerprint"], [int(v) for v in value["shape"]]
+        _ = int(document["next_image"]), dict(document["config"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProjectError(f"{path}: is damaged ({error!r}). {way_out} The labels are safe.") from error
+    return document
