@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from annotations.classes import UNLABELLED
 from annotations.region import Region
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["LiveLearner"]
 
 _FRESH_SHARE = 0.25
+_STATISTICS_BATCHES = 3
 _SETTLE_STEPS = 400  # without new labels the learning rate halves about every this many steps ...
 _LOWEST_RATE = 0.1  # ... down to this share
 _JITTER = 3 / 8  # a crop's centre lies up to this share of its side from the labelled pixel
@@ -208,7 +210,29 @@ class LiveLearner:
 
     def snapshot(self) -> BlockPredictor:
         """Return a predictor with a copy of the averaged weights of this moment."""
-        return BlockPredictor(copy.deepcopy(self.average), self.normalisation, self.precision)
+        model = copy.deepcopy(self.average)
+        self._estimate_statistics(model)
+        return BlockPredictor(model, self.normalisation, self.precision)
+
+    @torch.no_grad()
+    def _estimate_statistics(self, model: nn.Module) -> None:
+        """Measure the statistics of BatchNorm anew for the averaged weights, on training crops.
+
+        Running averages lag behind weights that change with every step, most of all in the first seconds.
+        """
+        layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        if not layers:
+            return
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # a plain mean over the batches
+        model.train()
+        for _ in range(_STATISTICS_BATCHES):
+            images, _ = self._batch()
+            inputs = self.precision.images(self.normalisation.apply(images.to(self.precision.device)))
+            with self.precision.autocast():
+                model(inputs)
+        model.eval()
 
     # --------------------------------------------------------------------------------------------- persistence
 
