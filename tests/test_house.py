@@ -1,0 +1,114 @@
+"""The repository keeps its own rules."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("annotations", "trainer", "napari_partialseg")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
+
+
+def _constraints() -> dict[str, Version]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+    for requirement in pinned:
+        assert [s.operator for s in requirement.specifier] == ["=="], f"{requirement} is not one version"
+    return {canonicalize_name(r.name): Version(next(iter(r.specifier)).version) for r in pinned}
+
+
+def _declared() -> list[Requirement]:
+    project = PYPROJECT["project"]
+    groups = [*project["optional-dependencies"].values(), *PYPROJECT["dependency-groups"].values()]
+    return [Requirement(text) for texts in (project["dependencies"], *groups) for text in texts]
+
+
+def test_constraints_lie_in_the_declared_ranges():
+    versions = _constraints()
+    for requirement in _declared():
+        name = canonicalize_name(requirement.name)
+        assert name in versions, f"{name} is missing from constraints.txt: run scripts/freeze_constraints.py"
+        assert requirement.specifier.contains(versions[name]), f"{name} {versions[name]} is not in {requirement}"
+
+
+def test_constraints_leave_the_build_of_torch_open():
+    assert _constraints()["torch"].local is None
+
+
+def test_installed_version_is_that_of_pyproject():
+    assert importlib.metadata.version("napari-partialseg") == PYPROJECT["project"]["version"]
+
+
+def test_changelog_names_the_version():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{PYPROJECT['project']['version']}]" in text
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_module_says_what_it_offers(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "no docstring"
+    if path.name in ("__init__.py", "__main__.py"):
+        return
+    offered = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets)
+    ]
+    assert offered, "no __all__"
+    defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            defined |= {t.id for t in targets if isinstance(t, ast.Name)}
+        elif isinstance(node, (ast.ImportFrom, ast.Import)):
+            defined |= {alias.asname or alias.name for alias in node.names}
+    assert set(offered[0]) <= defined
+
+
+@pytest.mark.parametrize(
+    ("modules", "forbidden"),
+    [
+        (["trainer", "trainer.config", "trainer.protocol"], ["torch", "qtpy", "napari"]),
+        (
+            ["annotations", *(f"annotations.{p.stem}" for p in (ROOT / "annotations").glob("[!_]*.py"))],
+            ["torch", "qtpy"],
+        ),
+        (["annotations.sample"], ["torch", "qtpy", "matplotlib"]),
+        (["napari_partialseg", "napari_partialseg._widget"], ["torch"]),
+    ],
+    ids=["trainer", "annotations", "sample", "napari_partialseg"],
+)
+def test_what_an_import_must_not_bring_along(modules, forbidden):
+    code = f"import {', '.join(modules)}, sys; print(sorted(set({forbidden!r}) & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "[]"
+
+
+def test_texts_name_no_place_of_one_machine():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    place = re.compile(r"(?<![\w./~-])/(?:home|Users|root|work|opt|mnt)/\w|\b[A-Z]:\\Users\\")
+    found = []
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.suffix in (".png", ".jpg", ".gif", ".tif", ".npy") or not path.is_file():
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if place.search(line):
+                found.append(f"{name}:{number}: {line.strip()}")
+    assert not found
