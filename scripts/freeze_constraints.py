@@ -20,8 +20,8 @@ HEADER = """\
 # The versions that the tests pass with; `make setup` installs these. Written by scripts/freeze_constraints.py.
 # Only these are held: pyproject.toml keeps open ranges for those who install the plugin beside others.
 #
-# torch stands here without a build suffix, so every build of that release will do: the one of PyPI (on Linux with CUDA),
-# or another that is put into .venv before `make setup`, for example without CUDA:
+# torch stands here without a build suffix, so every build of that release will do: that of PyPI (on Linux with CUDA) or
+# another that is put into .venv before `make setup`, for example without CUDA:
 #   python3 -m venv .venv && .venv/bin/pip install torch==TORCH --index-url https://download.pytorch.org/whl/cpu
 """
 

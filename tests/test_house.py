@@ -70,9 +70,8 @@ def test_module_says_what_it_offers(path):
     assert offered, "no __all__"
     defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Assign, ast.AnnAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            defined |= {t.id for t in targets if isinstance(t, ast.Name)}
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
         elif isinstance(node, (ast.ImportFrom, ast.Import)):
             defined |= {alias.asname or alias.name for alias in node.names}
     assert set(offered[0]) <= defined
