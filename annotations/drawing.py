@@ -78,7 +78,7 @@ def polyline(shape: tuple[int, int], vertices: NDArray[Any], width: float) -> tu
         step = end - start
         length = float(step @ step)
         rows, columns = rows - start[0], columns - start[1]
-        along = np.clip((rows * step[0] + columns * step[1]) / length, 0, 1) if length else np.zeros(part.shape)
+        along = np.clip((rows * step[0] + columns * step[1]) / length, 0, 1) if length > 1e-12 else 0.0
         near = (rows - along * step[0]) ** 2 + (columns - along * step[1]) ** 2 <= half**2 + 1e-9
         inside[
             part.top - region.top : part.bottom - region.top, part.left - region.left : part.right - region.left

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401, for its place in the order of things at exit
 import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,17 @@ _MAX_BATCH: Final = 64
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+# Writers that nobody closed, a viewer that ends by an exception for example.
+_open_writers: set[BackgroundWriter[Any]] = set()
+
+
+def _close_all() -> None:
+    for writer in list(_open_writers):
+        writer.close(10)
+
+
+getattr(threading, "_register_atexit", atexit.register)(_close_all)
 
 
 class BackgroundWriter(Generic[T]):
@@ -52,7 +64,7 @@ class BackgroundWriter(Generic[T]):
         self.last_error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="label-writer", daemon=True)
         self._thread.start()
-        atexit.register(self.close, 10)
+        _open_writers.add(self)
 
     @property
     def alive(self) -> bool:
@@ -97,7 +109,7 @@ class BackgroundWriter(Generic[T]):
             self._condition.notify_all()
         if threading.current_thread() is not self._thread:
             self._thread.join()
-        atexit.unregister(self.close)
+        _open_writers.discard(self)
         return True
 
     def _run(self) -> None:
