@@ -31,6 +31,8 @@ __all__ = ["RasterFile", "open_dataset", "quiet_gdal"]
 _BLOCK_CACHE_BYTES: Final = 192 * 2**20
 # Formats that decode from the top: a window at the bottom costs the whole image, so they are decoded once and kept.
 _SEQUENTIAL: Final = frozenset({"PNG", "JPEG", "GIF", "WEBP"})
+# What stands at the end of a whole file; some programs add a little after it.
+_LAST_WORDS: Final = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _MAX_BLOCKS_CHECKED: Final = 20_000
 # `warnings.catch_warnings` changes the process's filters: two threads in it at once would leave each other's behind.
 _warnings_lock = threading.Lock()
@@ -65,10 +67,18 @@ def open_dataset(path: Path) -> Any:
 
 
 def _check_complete(dataset: Any, path: Path) -> None:
-    """Raise RasterError where a TIFF's blocks lie past the end of the file: it was cut off on the way."""
+    """Raise RasterError where a file was cut off on the way: GDAL tells only when the missing part is read, or never."""
+    size = path.stat().st_size
+    if dataset.driver in _LAST_WORDS:
+        with path.open("rb") as file:
+            file.seek(max(0, size - 2**16))
+            if _LAST_WORDS[dataset.driver] not in file.read():
+                raise RasterError(
+                    f"{path}: the file is cut off: it has {size} bytes, and its end is not that of an image. "
+                    "Copy or download it again."
+                )
     if dataset.driver != "GTiff":
         return
-    size = path.stat().st_size
     block_height, block_width = dataset.block_shapes[0]
     rows, columns = -(-dataset.height // block_height), -(-dataset.width // block_width)
     bands = dataset.count if dataset.interleaving is not None and dataset.interleaving.value == "BAND" else 1

@@ -30,6 +30,8 @@ def _close_all() -> None:
         writer.close(10)
 
 
+# What zarr writes with is gone by the time that `atexit` calls. Threading's own list, private as it is, is called
+# earlier, last registered first: so ours must come after that of the module imported here for it.
 getattr(threading, "_register_atexit", atexit.register)(_close_all)
 
 
