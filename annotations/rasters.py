@@ -67,7 +67,7 @@ def open_dataset(path: Path) -> Any:
 
 
 def _check_complete(dataset: Any, path: Path) -> None:
-    """Raise RasterError where a file was cut off on the way: GDAL tells only when the missing part is read, or never."""
+    """Raise RasterError where a file was cut off on the way: GDAL tells when that part is read, or never."""
     size = path.stat().st_size
     if dataset.driver in _LAST_WORDS:
         with path.open("rb") as file:
