@@ -31,6 +31,11 @@ def _generators(rng: Randomness, count: int) -> Sequence[np.random.Generator]:
     return rng
 
 
+def _movable(batch: Tensor) -> Tensor:
+    # torch cannot flip or assign unsigned 16-bit numbers.
+    return batch.view(torch.int16) if batch.dtype == torch.uint16 else batch
+
+
 def augment(images: Tensor, labels: Tensor, config: AugmentConfig, rng: Randomness) -> tuple[Tensor, Tensor]:
     """Flip, turn and warp a batch.
 
@@ -59,9 +64,9 @@ def augment(images: Tensor, labels: Tensor, config: AugmentConfig, rng: Randomne
         chosen = np.flatnonzero(~(matrices == np.eye(2, 3)).all(axis=(1, 2)))
         if len(chosen):
             where = torch.from_numpy(chosen).to(images.device)
-            moved = warp(images[where], labels[where], matrices[chosen])
+            moved = warp(_movable(images)[where].view(images.dtype), labels[where], matrices[chosen])
             images, labels = images.clone(), labels.clone()
-            images[where], labels[where] = moved
+            _movable(images)[where], labels[where] = _movable(moved[0]), moved[1]
     return images, labels
 
 
@@ -76,16 +81,12 @@ def dihedral(batch: Tensor, elements: Sequence[int]) -> Tensor:
         Quarter turns, plus 4 for a flip before them. Where H and W differ, 1 and 3 count as 0 and 2.
     """
     square = batch.shape[-1] == batch.shape[-2]
-    stored = batch.dtype
-    if stored == torch.uint16:  # torch moves no unsigned 16-bit numbers
-        batch = batch.view(torch.int16)
     out = []
-    for sample, element in zip(batch, elements, strict=True):
+    for sample, element in zip(_movable(batch), elements, strict=True):
         turns = element % 4 if square else element % 4 // 2 * 2
         flipped = sample.flip(-1) if element >= 4 else sample
         out.append(torch.rot90(flipped, turns, (-2, -1)) if turns else flipped)
-    result = torch.stack(out)
-    return result.view(torch.uint16) if stored == torch.uint16 else result
+    return torch.stack(out).view(batch.dtype)
 
 
 def _draw_warp(config: AugmentConfig, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float64]]:

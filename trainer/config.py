@@ -18,6 +18,7 @@ __all__ = [
     "ConfigError",
     "DeviceConfig",
     "FitConfig",
+    "LabelConfig",
     "LiveConfig",
     "ModelConfig",
     "ModelName",
@@ -131,6 +132,23 @@ class DeviceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelConfig:
+    """Which pixels of the ground truth are training labels: the same ones in every epoch."""
+
+    fraction: float = 0.1
+    """Share of the pixels, drawn at random in each patch before it is resized; 1 for all."""
+    per: Literal["known", "all"] = "known"
+    """The share is of the pixels with a ground truth, or (as in the published report) of all pixels of the patch."""
+    per_class: bool = False
+    """Draw the share of each class by itself, at least one pixel of each."""
+
+    def __post_init__(self) -> None:
+        """Check the share."""
+        if not 0 < self.fraction <= 1:
+            raise ConfigError(f"LabelConfig.fraction must be above 0 and at most 1, not {self.fraction}")
+
+
+@dataclass(frozen=True, slots=True)
 class FitConfig:
     """Training over a fixed set of patches: the benchmark and headless training."""
 
@@ -147,11 +165,23 @@ class FitConfig:
     seed: int = 42
     """Seed of weights, order, augmentation and label masks."""
     class_weights: tuple[float, ...] = ()
-    """A weight per class in the loss; empty for none."""
+    """A weight per class in the loss; empty for what `class_balance` makes of the labels."""
+    class_balance: float = 0.0
+    """How far rare classes are favoured in the loss: 0 not at all, 1 so that each class counts alike."""
+    labels: LabelConfig = field(default_factory=LabelConfig)
+    """The pixels that are learnt from."""
+    normalise: Literal["dataset", "imagenet"] = "dataset"
+    """Mean and deviation of each band: of the training patches, or those of ImageNet."""
+    antialias: bool = True
+    """Average over the pixels that shrinking merges, instead of picking between neighbours."""
 
     def __post_init__(self) -> None:
         """Check the sizes."""
         _positive(self, "epochs", "batch_size", "input_size")
+        if self.class_weights and min(self.class_weights) < 0:
+            raise ConfigError(f"FitConfig.class_weights must not be negative, not {self.class_weights}")
+        if not 0 <= self.class_balance <= 1:
+            raise ConfigError(f"FitConfig.class_balance must be 0 to 1, not {self.class_balance}")
         if self.input_size % self.model.multiple:
             raise ConfigError(
                 f"FitConfig.input_size {self.input_size} is not a multiple of {self.model.multiple}, "

@@ -258,6 +258,8 @@ def predict_raster(
 
 
 if __name__ == "__main__":
+    import sys
+
     from trainer.predict_command import main
 
-    main()
+    sys.exit(main())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from trainer.models.unet import UNet
 from trainer.models.unetplusplus import UNetPlusPlus
 
@@ -26,4 +28,9 @@ def build_model(config: ModelConfig, in_channels: int, classes: int) -> UNet | U
         Channels of the logits.
     """
     kind = UNetPlusPlus if config.name == "unetplusplus" else UNet
-    return kind(config, in_channels, classes)
+    model = kind(config, in_channels, classes)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
+            # He's rule. torch's own default is several times smaller, and Adam's first steps then overturn the weights.
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return model
