@@ -83,14 +83,13 @@ def make_edit(
     new_strokes: NDArray[np.uint32],
 ) -> Edit:
     """Make an edit from the changed pixels of a region (a bool array of its shape) and their values in that order."""
-    bits = changed.size // 8
-    packed = np.packbits(changed) if bits < 4 * len(old) else np.flatnonzero(changed).astype(np.uint32)
-    edit = Edit(region, packed, _once(old), _once(new), _once(old_strokes), _once(new_strokes), ())
-    few = slice(None, None, max(1, len(old) // _PROBE))
-    rows, columns = edit.places()
+    flat = np.flatnonzero(changed)
+    packed = np.packbits(changed) if changed.size // 8 < 4 * len(flat) else flat.astype(np.uint32)
+    few = slice(None, None, max(1, len(flat) // _PROBE))
+    rows, columns = np.divmod(flat[few], region.width)
     # Copies: a slice would keep all of them alive.
-    edit.probe = rows[few].copy(), columns[few].copy(), old[few].copy(), new[few].copy()
-    return edit
+    probe = rows + region.top, columns + region.left, old[few].copy(), new[few].copy()
+    return Edit(region, packed, _once(old), _once(new), _once(old_strokes), _once(new_strokes), probe)
 
 
 def _once(values: NDArray[Any]) -> Any:

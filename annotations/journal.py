@@ -11,6 +11,7 @@ import numpy as np
 from annotations.classes import UNLABELLED
 from annotations.edits import Edit, coded, make_edit
 from annotations.region import Region
+from annotations.sparse_memory import sparse_zeros
 from annotations.strokes import Origin, Stroke
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class EditJournal:
             raise ValueError(f"int8 labels and uint32 strokes of one shape, not {labels.dtype}, {strokes.dtype}")
         self._labels, self._strokes = labels, strokes
         # Coded so that unlabelled is 0: zeros cost no memory until something else is written.
-        self._shadow: NDArray[np.uint8] = np.zeros(labels.shape, np.uint8)
+        self._shadow: NDArray[np.uint8] = sparse_zeros(labels.shape, np.uint8)
         self._undo: deque[Edit] = deque(maxlen=history)
         self._redo: deque[Edit] = deque(maxlen=history)
         self.next_number = max(int(next_number), 1)

@@ -17,6 +17,7 @@ from annotations.errors import PartialSegError, ProjectError
 from annotations.files import read_json, write_atomically
 from annotations.mask import SparseMask
 from annotations.region import Region
+from annotations.sparse_memory import sparse_zeros
 from annotations.strokes import Stroke, StrokeLog
 from annotations.writer import BackgroundWriter
 
@@ -155,7 +156,7 @@ class LabelStore:
         Chunks without a label are not touched in the array of stroke numbers, so that they take no memory.
         """
         labels = np.full(self.shape, UNLABELLED, np.int8)
-        numbers = np.zeros(self.shape, np.uint32)
+        numbers = sparse_zeros(self.shape, np.uint32)
         for top in range(0, self.shape[0], self.mask.chunk):
             row = Region(top, 0, min(self.mask.chunk, self.shape[0] - top), self.shape[1])
             labels[row.slices] = self.mask.read(row)
