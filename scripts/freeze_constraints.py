@@ -51,7 +51,7 @@ def main() -> None:
     """Write the file."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = pyproject["project"]
-    texts = [*project["dependencies"], *pyproject["build-system"]["requires"]]
+    texts = [*project["dependencies"]]
     for group in (*project["optional-dependencies"].values(), *pyproject["dependency-groups"].values()):
         texts += group
     found = closure([Requirement(text) for text in texts])
