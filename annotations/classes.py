@@ -123,7 +123,7 @@ LANDCOVER_AI: Final = ClassScheme(
         LandClass("building", "#e4572e", "2"),
         LandClass("woodland", "#2e933c", "3"),
         LandClass("water", "#2d7dd2", "4"),
-        LandClass("road", "#5d576b", "5"),
+        LandClass("road", "#a45ee5", "5"),
     )
 )
 """The five classes of LandCover.ai, in its coding."""

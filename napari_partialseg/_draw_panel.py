@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
@@ -59,13 +59,15 @@ class DrawPanel(QWidget):
 
     def set_session(self, session: Session | None) -> None:
         """Draw in this session from now on."""
+        if self._session is not None:
+            for event in self._events(self._session):
+                event.disconnect(self._follow)
         self._session = session
         self.setEnabled(session is not None and not session.read_only)
         if session is None:
             return
-        session.layers.labels.events.mode.connect(self._follow)
-        session.layers.labels.events.brush_size.connect(self._follow)
-        session.viewer.layers.selection.events.active.connect(self._follow)
+        for event in self._events(session):
+            event.connect(self._follow)
         session.layers.labels.brush_size = self._size.value()
         if not session.read_only:
             self.choose("brush")
@@ -83,6 +85,11 @@ class DrawPanel(QWidget):
             session.viewer.layers.selection.active = layers.labels
             layers.labels.mode = next(mode for tool, _, _, mode in _TOOLS if tool == name)
         self._follow()
+
+    @staticmethod
+    def _events(session: Session) -> tuple[Any, ...]:
+        labels = session.layers.labels
+        return labels.events.mode, labels.events.brush_size, session.viewer.layers.selection.events.active
 
     def _follow(self, event: object = None) -> None:
         """Show the tool that is in use, however it was chosen."""

@@ -164,7 +164,8 @@ class LearnPanel(QWidget):
 
     def show_opened(self, message: protocol.Opened) -> None:
         """Show device, precision and network."""
-        threads = f", {message.threads} threads" if message.device == "cpu" else ""
+        many = "thread" if message.threads == 1 else "threads"
+        threads = f", {message.threads} {many}" if message.device == "cpu" else ""
         self._device.setText(f"{message.model} on {message.device}{threads}, {message.precision}")
         self._device.setToolTip(message.reason)
         self._figures["step"].setText(f"{message.step:,}")

@@ -154,6 +154,6 @@ class PointKeeper(QObject):
         if region.empty:
             return
         self._journal.adopt(region)
-        self._store.submit(region, self._journal.labels[region.slices], self._journal.strokes[region.slices], strokes)
+        held.store.submit(region, held.labels[region.slices], held.strokes[region.slices], strokes)
         redraw(self._labels, region)
         self._changed(region)

@@ -223,9 +223,17 @@ class Session(QObject):
             self.points.select_class(index)
 
     def set_scheme(self, scheme: ClassScheme) -> None:
-        """Take other names, colours or further classes."""
+        """Take other names, colours or further classes.
+
+        Raises
+        ------
+        LabelError
+            A class that goes has labels.
+        """
+        if self.tracker is not None:
+            self.tracker.look_for_changes()
+        self.prepared.store.set_scheme(scheme)  # refuses to drop a class that has labels
         self.prepared.project.set_scheme(scheme)
-        self.prepared.store.set_scheme(scheme)
         self.guard.set_scheme(scheme)
         self.layers.prediction.colormap = prediction_colormap(scheme)
         if self.points is not None:

@@ -59,6 +59,12 @@ class LabelTracker(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLE_MILLISECONDS)
         self._timer.timeout.connect(self.look_for_changes)
+        # napari tells of an edit before it writes it, unless it was made with the mouse: look at it a moment later.
+        self._told: tuple[Region, str] | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._record_told)
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._drawn_anew)
         layer.mouse_drag_callbacks.append(self._while_pressed)
@@ -66,6 +72,7 @@ class LabelTracker(QObject):
     def disconnect_layer(self) -> None:
         """Stop listening."""
         self._timer.stop()
+        self._soon.stop()
         self._layer.events.paint.disconnect(self._painted)
         self._layer.events.set_data.disconnect(self._drawn_anew)
         if self._while_pressed in self._layer.mouse_drag_callbacks:
@@ -79,6 +86,7 @@ class LabelTracker(QObject):
 
     def look_for_changes(self) -> None:
         """Compare with the journal and note what an undo, a redo or a write from outside has changed."""
+        self._record_told()
         if self._pressed:  # half a stroke is no stroke
             self._timer.start()
             return
@@ -91,8 +99,15 @@ class LabelTracker(QObject):
         for atom in event.value:
             region = region.union(_place_of(atom))
         region = region.clipped(self._layer.data.shape)
+        self._record_told()  # an earlier edit that has not had its moment yet
         if not region.empty:
-            self.record(region, tool=str(self._layer.mode))
+            self._told = region, str(self._layer.mode)
+            self._soon.start()
+
+    def _record_told(self) -> None:
+        if self._told is not None:
+            (region, tool), self._told = self._told, None
+            self.record(region, tool)
 
     def _drawn_anew(self, event: object = None) -> None:
         self._timer.start()

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMessageBox, QPushB
 from superqt import QCollapsible
 
 from annotations.classes import LANDCOVER_AI
+from annotations.errors import PartialSegError
 from annotations.mask import read_mask
 from annotations.sampling import random_mask
 from napari_partialseg._background import Job
@@ -35,6 +36,7 @@ __all__ = ["PartialSegWidget"]
 
 _RASTERS = "Orthophotos (*.tif *.tiff *.png *.jpg *.jpeg *.vrt *.jp2);;All files (*)"
 _SCORE_MILLISECONDS = 1500
+_HEADING = "text-align: left; font-weight: bold; background: transparent; border: none; padding: 4px 0;"
 
 
 class PartialSegWidget(QWidget):
@@ -44,14 +46,16 @@ class PartialSegWidget(QWidget):
     ----------
     napari_viewer : napari.viewer.Viewer
         The viewer it is docked in.
+    client : WorkerClient, optional
+        The worker to use; by default one of its own.
     """
 
-    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+    def __init__(self, napari_viewer: napari.viewer.Viewer, client: WorkerClient | None = None) -> None:
         super().__init__()
         self.viewer = napari_viewer
         self.session: Session | None = None
         # Started now, so that it has imported torch by the time somebody presses Train.
-        self.client = WorkerClient(self)
+        self.client = WorkerClient(self) if client is None else client
         self.client.start()
         self._job: Job | None = None
         self._export_to: tuple[str, Path] | None = None
@@ -115,6 +119,10 @@ class PartialSegWidget(QWidget):
             ("Export", self.exports, False),
         ):
             section = QCollapsible(title)
+            section.setObjectName("PartialSegSection")
+            section.toggleButton().setStyleSheet(_HEADING)
+            section.layout().setSpacing(2)
+            section.content().layout().setContentsMargins(0, 0, 0, 0)
             section.addWidget(panel)
             if expanded:
                 section.expand(animate=False)
@@ -127,7 +135,9 @@ class PartialSegWidget(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.setMinimumWidth(330)
+        # No sideways scrolling: the dock is at least as wide as what is in it.
+        bar = scroll.verticalScrollBar().sizeHint().width()
+        self.setMinimumWidth(max(340, inner.minimumSizeHint().width() + bar + 4))
 
     # ----------------------------------------------------------------------------------------------------- opening
 
@@ -219,8 +229,13 @@ class PartialSegWidget(QWidget):
             self.session.select_class(index)
 
     def _scheme_edited(self, scheme: Any) -> None:
-        if self.session is not None:
+        if self.session is None:
+            return
+        try:
             self.session.set_scheme(scheme)
+        except PartialSegError as error:
+            self.banner.say(str(error))
+            self.classes.set_scheme(self.session.scheme)
 
     def _show_scheme(self) -> None:
         if self.session is not None:
@@ -405,9 +420,11 @@ class PartialSegWidget(QWidget):
         if self._job is not None:
             self._job.cancel()
         self._score_timer.stop()
+        self.draw.set_session(None)
         self.client.end()
         if self.session is not None:
             self.session.close()
+            self.session.deleteLater()
             self.session = None
 
     def _watch_window(self) -> None:

@@ -9,8 +9,13 @@ import numpy as np
 import psutil
 import pytest
 import rasterio
+from qtpy.QtCore import QEvent, QObject, Signal
 from qtpy.QtWidgets import QApplication
 from rasterio import Affine
+
+from annotations.mask import SparseMask
+from annotations.region import Region
+from napari_partialseg._widget import PartialSegWidget
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +71,70 @@ def display():
     """Skip where there is no screen for a shown viewer."""
     if not os.environ.get("DISPLAY"):
         pytest.skip("needs a display (make test starts a virtual one)")
+
+
+class FakeClient(QObject):
+    """A worker that does nothing but remember what it was sent."""
+
+    received = Signal(object)
+    died = Signal(str)
+
+    def __init__(self):
+        super().__init__()
+        self.running = False
+        self.sent = []
+
+    def start(self):
+        self.running = True
+
+    def send(self, message):
+        self.sent.append(message)
+        return True
+
+    def end(self):
+        self.running = False
+
+    def of(self, kind):
+        return [m for m in self.sent if isinstance(m, kind)]
+
+
+@pytest.fixture
+def scene(make_napari_viewer, display, qtbot):
+    """Return a function that opens a widget in a viewer, and see to its end."""
+    widgets = []
+
+    def make(path=None, *, folder=None, client=None, show=False):
+        viewer = make_napari_viewer(show=show)
+        widget = PartialSegWidget(viewer, FakeClient() if client is None else client)
+        widgets.append(widget)
+        viewer.window.add_dock_widget(widget, name="Partial Seg")
+        if path is not None:
+            widget.open_path(path, folder=folder)
+            qtbot.waitUntil(lambda: widget.session is not None or bool(widget.banner.text), timeout=20000)
+        return widget
+
+    yield make
+    while widgets:
+        widget = widgets.pop()
+        widget.shut_down()
+        widget.viewer.window.remove_dock_widget(widget)
+        widget.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def stroke(widget, rows, columns, label):
+    """Paint a rectangle through the layer's own history, as one stroke."""
+    widget.classes.select(label)
+    layer = widget.session.layers.labels
+    grid = np.mgrid[rows[0] : rows[1], columns[0] : columns[1]]
+    layer.data_setitem((grid[0].ravel(), grid[1].ravel()), label)
+    QApplication.processEvents()
+
+
+def on_disk(widget):
+    """Return the labels as they are on disk, once everything is written."""
+    QApplication.processEvents()
+    held = widget.session.prepared
+    assert held.store.flush(10)
+    mask = SparseMask.open(held.entry.folder / "labels.zarr")
+    return mask.read(Region.whole(mask.shape))
