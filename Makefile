@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test lint lint-style lint-format lint-types lint-layers lint-manifest clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,12 +36,15 @@ demo: $(READY)
 test: $(READY)
 	$(ON_SCREEN) $(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
+# Every check runs, also after one has failed.
 lint: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/npe2 validate --imports napari_partialseg/napari.yaml
+	@$(MAKE) --no-print-directory --keep-going lint-style lint-format lint-types lint-layers lint-manifest
+
+lint-style: ; $(BIN)/ruff check .
+lint-format: ; $(BIN)/ruff format --check .
+lint-types: ; $(BIN)/mypy
+lint-layers: ; $(BIN)/lint-imports
+lint-manifest: ; $(BIN)/npe2 validate --imports napari_partialseg/napari.yaml
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -37,8 +37,8 @@ def lattice(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> F
     """
     rows, columns = _spline(shape[0], scale), _spline(shape[1], scale)
     knots = rng.standard_normal((rows.shape[1], columns.shape[1]), dtype=np.float32)
-    across = np.ascontiguousarray((rows @ knots).T)
-    field: Field = np.ascontiguousarray((columns @ across).T)
+    across = np.ascontiguousarray((columns @ knots.T).T)
+    field: Field = rows @ across
     field *= np.float32(1 / 0.48)
     return field
 
