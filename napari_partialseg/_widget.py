@@ -415,8 +415,11 @@ class PartialSegWidget(QWidget):
         self._closed = True
         if self._keys is not None:
             self._keys.clear()
+            self._keys.deleteLater()
+            self._keys = None
         if self._window is not None:
             self._window.removeEventFilter(self)
+            self._window = None
         if self._job is not None:
             self._job.cancel()
         self._score_timer.stop()

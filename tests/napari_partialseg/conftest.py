@@ -118,6 +118,7 @@ def scene(make_napari_viewer, display, qtbot):
         widget = widgets.pop()
         widget.shut_down()
         widget.viewer.window.remove_dock_widget(widget)
+        widget.viewer = None  # pytest keeps the widget until all fixtures have ended; napari looks for leaks before
         widget.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
