@@ -1,0 +1,126 @@
+"""Whatever is wrong with the input: a message in the viewer that names it, and nothing lost."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+from conftest import on_disk, stroke
+
+from annotations import store as store_module
+from trainer import protocol
+
+
+def closed_project(scene, orthophoto, tmp_path):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    stroke(widget, (10, 20), (10, 20), 1)
+    on_disk(widget)
+    widget.close_session()
+    return widget
+
+
+def open_again(widget, path, qtbot, **options):
+    widget.banner.hide()
+    widget.open_path(path, **options)
+    qtbot.waitUntil(lambda: widget.session is not None or bool(widget.banner.text), timeout=20000)
+
+
+def test_a_truncated_raster(scene, orthophoto, tmp_path):
+    content = orthophoto[0].read_bytes()
+    (tmp_path / "cut.tif").write_bytes(content[: len(content) // 3])
+    widget = scene(tmp_path / "cut.tif")
+    assert widget.session is None
+    assert "cut.tif" in widget.banner.text
+    assert "Traceback" not in widget.banner.text
+
+
+def test_a_file_that_is_no_raster(scene, tmp_path):
+    (tmp_path / "notes.tif").write_text("these are notes")
+    widget = scene(tmp_path / "notes.tif")
+    assert "notes.tif" in widget.banner.text
+
+
+def test_a_truth_of_another_size(scene, orthophoto, tmp_path, qtbot):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    np.save(tmp_path / "small.npy", np.zeros((5, 7), np.uint8))
+    widget.load_truth(tmp_path / "small.npy")
+    qtbot.waitUntil(lambda: bool(widget.banner.text))
+    for part in ("small.npy", "5", "7", "192", "256"):
+        assert part in widget.banner.text
+
+
+def test_an_orthophoto_that_changed(scene, orthophoto, tmp_path, qtbot):
+    widget = closed_project(scene, orthophoto, tmp_path)
+    with rasterio.open(orthophoto[0], "r+") as file:
+        file.write(np.zeros((3, 192, 256), np.uint8))
+    open_again(widget, tmp_path / "p.partialseg", qtbot)
+    assert widget.session is None
+    assert "field.tif" in widget.banner.text
+    assert "changed" in widget.banner.text
+
+
+def test_an_orthophoto_that_is_gone(scene, orthophoto, tmp_path, qtbot):
+    widget = closed_project(scene, orthophoto, tmp_path)
+    orthophoto[0].unlink()
+    open_again(widget, tmp_path / "p.partialseg", qtbot)
+    assert "field.tif" in widget.banner.text
+
+
+def test_a_project_moved_with_its_orthophoto(scene, orthophoto, tmp_path, qtbot):
+    widget = closed_project(scene, orthophoto, tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(orthophoto[0], tmp_path / "elsewhere" / "field.tif")
+    shutil.move(tmp_path / "p.partialseg", tmp_path / "elsewhere" / "p.partialseg")
+    open_again(widget, tmp_path / "elsewhere" / "p.partialseg", qtbot)
+    assert widget.session is not None
+    assert widget.session.counts()[1] == 100
+
+
+def test_a_project_of_a_newer_version(scene, orthophoto, tmp_path, qtbot):
+    widget = closed_project(scene, orthophoto, tmp_path)
+    path = tmp_path / "p.partialseg" / "project.json"
+    content = json.loads(path.read_text())
+    content["format"] = 99
+    path.write_text(json.dumps(content))
+    open_again(widget, tmp_path / "p.partialseg", qtbot)
+    assert "99" in widget.banner.text
+    assert json.loads(path.read_text()) == content
+
+
+def test_a_full_disk_while_saving_labels(scene, orthophoto, tmp_path, qtbot, monkeypatch):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module.LabelStore, "_write_chunk", full)
+        stroke(widget, (10, 20), (10, 20), 1)
+        qtbot.waitUntil(lambda: "disk is full" in widget.banner.text, timeout=10000)
+        stroke(widget, (30, 40), (10, 20), 2)
+    labels = on_disk(widget)
+    assert (labels[10:20, 10:20] == 1).all()
+    assert (labels[30:40, 10:20] == 2).all()
+
+
+@pytest.mark.parametrize("text", ["The worker passed over a message", "Memory ran out"])
+def test_what_the_worker_complains_of_is_shown(scene, orthophoto, tmp_path, text):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    widget.client.received.emit(protocol.Problem(text))
+    assert widget.banner.text == text
+
+
+def test_training_with_no_labels_says_what_is_missing(scene, orthophoto, tmp_path):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    widget.client.received.emit(protocol.Status("waiting", "waiting for labels: draw a few strokes"))
+    assert "draw a few strokes" in widget.learn._state.text()
+
+
+def test_an_unknown_message_is_no_catastrophe(scene, orthophoto, tmp_path):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    widget.client.received.emit(protocol.Unknown("{}", "no message of protocol 1 is called 'Dance'"))
+    assert "Dance" in widget.banner.text
