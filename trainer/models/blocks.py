@@ -86,9 +86,8 @@ def receptive_reach(levels: int, upsampling: Literal["transposed", "bilinear"]) 
     for position in range(multiple):
         first = last = position
         for _ in range(levels - 1):  # decoder block, then from the upsampled pixels to those they are made of
-            first, last = (first - 2) // 2, (last + 2) // 2
-            if upsampling == "bilinear":
-                first, last = first - 1, last + 1
+            blur = 1 if upsampling == "bilinear" else 0  # it mixes a coarse pixel with the nearer of its neighbours
+            first, last = (first - 2 - blur) // 2, (last + 2 + blur) // 2
         first, last = first - 2, last + 2  # the coarsest block
         for _ in range(levels - 1):  # from pooled pixels to the two they are made of, then the encoder block
             first, last = 2 * first - 2, 2 * last + 1 + 2

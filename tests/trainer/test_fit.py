@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from torch import multiprocessing
+
+from annotations.classes import ClassScheme, LandClass
+from trainer.augment import dihedral
+from trainer.checkpoint import load_checkpoint
+from trainer.config import AugmentConfig, ConfigError, DeviceConfig, FitConfig, ModelConfig, OptimConfig
+from trainer.distributed import process_group
+from trainer.fit import class_weights, evaluate, fit, learning_rate
+from trainer.landcover_ai import DatasetError
+from trainer.metrics import confusion, scores
+from trainer.normalisation import IMAGENET
+from trainer.patches import PatchSet
+from trainer.precision import choose_precision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEME = ClassScheme((LandClass("dark", "#000000"), LandClass("red", "#ff0000"), LandClass("blue", "#0000ff")))
+TINY = FitConfig(
+    model=ModelConfig(width=4, levels=2),
+    optim=OptimConfig(lr=2e-2),
+    augment=AugmentConfig(warp=0.3),
+    device=DeviceConfig(device="cpu", precision="float32"),
+    epochs=4,
+    batch_size=4,
+    input_size=16,
+    seed=1,
+)
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def make(count: int, seed: int, labelled: float = 0.2) -> PatchSet:
+    """Patches of coloured squares that can be told by their colour."""
+    rng = np.random.default_rng(seed)
+    truth = np.kron(rng.integers(0, 3, (count, 4, 4)), np.ones((1, 4, 4), np.int64))
+    colours = np.array([[30, 30, 30], [200, 40, 30], [20, 50, 210]])
+    images = (colours[truth] + rng.normal(0, 10, (*truth.shape, 3))).clip(0, 255).astype(np.uint8)
+    labels = np.where(rng.random(truth.shape) < labelled, truth, -1).astype(np.int8)
+    return PatchSet(
+        torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
+        torch.from_numpy(labels),
+        tuple(f"p_{i}" for i in range(count)),
+    )
+
+
+@pytest.mark.parametrize("name", ["unet", "unetplusplus"])
+def test_it_learns_and_keeps_the_best(tmp_path: Path, name: str) -> None:
+    model = replace(TINY.model, name=name, deep_supervision=name == "unetplusplus", levels=3)
+    config = replace(TINY, model=model, epochs=16, class_balance=0.5)
+    val = make(6, 1, 1.0)
+    result = fit(make(20, 0), val, config, SCHEME, tmp_path)
+    assert result.best is not None
+    assert result.best.scores.miou > 0.9
+    assert result.best.scores.miou == max(e.scores.miou for e in result.epochs)
+    assert result.epochs[-1].loss < 0.5 * result.epochs[0].loss
+    assert result.epochs[-1].step == 16 * 5
+    saved = load_checkpoint(tmp_path / "best_model.pth")
+    assert saved.metrics["epoch"] == result.best.epoch
+    assert saved.scheme == SCHEME
+    matrix, batch_miou, loss = evaluate(saved.build(), val, saved.normalisation, choose_precision(config.device), 3, 4)
+    assert matrix.scores() == result.best.scores
+    assert (batch_miou, loss) == (result.best.batch_miou, result.best.val_loss)
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [line["miou"] for line in lines] == [e.scores.miou for e in result.epochs]
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["iou red"]) for row in rows] == [e.scores.iou[1] for e in result.epochs]
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    train, val = make(10, 0), make(3, 1)
+    first, again, other = (
+        [e.loss for e in fit(train, val, config, SCHEME).epochs] for config in (TINY, TINY, replace(TINY, seed=2))
+    )
+    assert first == again
+    assert first != other
+
+
+def test_the_batch_average_is_the_mean_of_the_batches() -> None:
+    val = make(7, 3, 1.0)
+    model = torch.nn.Conv2d(3, 3, 1)
+    precision = choose_precision(TINY.device)
+    matrix, batch_miou, _ = evaluate(model, val, IMAGENET, precision, 3, 3)
+    with torch.inference_mode():
+        guess = model(IMAGENET.apply(val.images)).argmax(1)
+    alone = [scores(confusion(guess[i : i + 3], val.labels[i : i + 3], 3)).miou for i in (0, 3, 6)]
+    assert batch_miou == pytest.approx(sum(alone) / 3)
+    assert torch.equal(matrix.matrix, confusion(guess, val.labels, 3))
+
+
+def test_a_run_that_diverges_is_never_the_best(tmp_path: Path) -> None:
+    train = make(8, 0)
+    config = replace(TINY, class_weights=(math.inf, 1.0, 1.0), epochs=2)
+    result = fit(train, make(3, 1), config, SCHEME, tmp_path)
+    assert result.best is None
+    assert not (tmp_path / "best_model.pth").exists()
+    assert [json.loads(line)["loss"] for line in (tmp_path / "history.jsonl").read_text().splitlines()] == [None, None]
+
+
+def test_nothing_to_learn_from_is_said() -> None:
+    empty = make(4, 0, 0.0)
+    with pytest.raises(DatasetError, match="no pixel of the training patches is labelled"):
+        fit(empty, make(2, 1), TINY, SCHEME)
+    with pytest.raises(DatasetError, match="no pixel of the validation patches is labelled"):
+        fit(make(4, 0), empty, TINY, SCHEME)
+
+
+def test_class_weights() -> None:
+    assert class_weights(TINY, [1, 2, 3]) is None
+    assert class_weights(replace(TINY, class_weights=(1.0, 2.0, 3.0)), [1, 1, 1]) == [1, 2, 3]
+    with pytest.raises(ConfigError, match="2 class weights for 3 classes"):
+        class_weights(replace(TINY, class_weights=(1.0, 2.0)), [1, 1, 1])
+    counts = [900, 100, 0]
+    for balance in (0.5, 1.0):
+        weights = class_weights(replace(TINY, class_balance=balance), counts)
+        assert weights is not None
+        assert weights[2] == 0
+        assert weights[1] / weights[0] == pytest.approx(9**balance)
+        assert sum(w * c for w, c in zip(weights, counts, strict=True)) == pytest.approx(sum(counts))
+
+
+def test_the_one_cycle_schedule() -> None:
+    config = OptimConfig(lr=1.0)
+    rates = [learning_rate(config, step, 101) for step in range(101)]
+    assert rates[0] == pytest.approx(1 / 25)
+    assert max(rates) == rates[30] == pytest.approx(1)
+    assert rates[:31] == sorted(rates[:31])
+    assert rates[30:] == sorted(rates[30:], reverse=True)
+    assert rates[-1] == pytest.approx(1e-4)
+    assert learning_rate(config, 0, 1) == 1
+    assert learning_rate(OptimConfig(lr=0.1, schedule="constant"), 50, 101) == 0.1
+
+
+def _losses_of_rank(rank: int, port: int, config: FitConfig, results: object) -> None:
+    os.environ.update(
+        RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
+    )
+    with process_group():
+        result = fit(lopsided(), make(4, 1, 1.0), config, SCHEME)
+    results.put((rank, [e.loss for e in result.epochs], result.epochs[-1].scores.miou))  # type: ignore[attr-defined]
+
+
+def lopsided() -> PatchSet:
+    """Every other patch has hardly a label, so the ranks' counts differ widely."""
+    patches = make(8, 0, 0.5)
+    patches.labels[::2, 1:] = -1
+    return patches
+
+
+@pytest.mark.timeout(120)
+def test_two_processes_train_as_one() -> None:
+    # Group normalisation: batch statistics of half a batch are others than of the whole.
+    config = replace(
+        TINY,
+        model=replace(TINY.model, norm="group"),
+        optim=OptimConfig(lr=1e-3, schedule="constant"),
+        device=DeviceConfig(device="cpu", precision="float32", threads=1),
+        epochs=2,
+    )
+    alone = fit(lopsided(), make(4, 1, 1.0), config, SCHEME)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    ranks = [context.Process(target=_losses_of_rank, args=(rank, port, config, results)) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    answers = [results.get(timeout=100) for _ in ranks]
+    for process in ranks:
+        process.join()
+    for _, losses, miou in answers:
+        assert losses == pytest.approx([e.loss for e in alone.epochs], rel=1e-5)
+        assert miou == pytest.approx(alone.epochs[-1].scores.miou, abs=1e-6)
+
+
+def test_dihedral_is_used_the_same_for_both() -> None:
+    patches = make(4, 0, 1.0)
+    turned = dihedral(patches.images, [1, 2, 5, 7]), dihedral(patches.labels, [1, 2, 5, 7])
+    means = [turned[0].movedim(1, -1)[turned[1] == k].float().mean(0) for k in range(3)]
+    assert means[1][0] > 150 > means[1][2]
+    assert means[2][2] > 150 > means[2][0]

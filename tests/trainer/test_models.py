@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from torch import nn
+
+from trainer.config import ConfigError, ModelConfig
+from trainer.losses import mean_over_labelled, partial_cross_entropy
+from trainer.models import build_model
+
+KINDS = list(product(("unet", "unetplusplus"), ("transposed", "bilinear")))
+
+
+@pytest.mark.parametrize(("name", "upsampling"), KINDS)
+@pytest.mark.parametrize("levels", [2, 3, 5])
+def test_the_output_has_the_size_of_the_input(name: str, upsampling: str, levels: int) -> None:
+    model = build_model(ModelConfig(name=name, width=4, levels=levels, upsampling=upsampling), 4, 3)
+    size = 2 * model.multiple, 3 * model.multiple
+    assert model(torch.rand(2, 4, *size)).shape == (2, 3, *size)
+
+
+def test_the_report_s_sizes() -> None:
+    """Counts of the 64-wide networks, worked out by hand from the papers' figures: 31.04 and 36.17 million."""
+    counts = [
+        sum(p.numel() for p in build_model(ModelConfig(name=name, width=64), 3, 5).parameters())
+        for name in ("unet", "unetplusplus")
+    ]
+    assert counts == [31_037_893, 36_165_509]
+
+
+def test_nodes_bear_the_paper_s_names() -> None:
+    model = build_model(ModelConfig(name="unetplusplus", width=4), 3, 2)
+    assert sorted(model.nodes) == sorted(f"x{i}{j}" for i in range(5) for j in range(5 - i))
+    assert model.nodes["x03"][0].in_channels == 4 * 4  # X^{0,0..2} and the one from below
+    assert list(model.heads) == ["x04"]
+
+
+@pytest.mark.parametrize(("name", "upsampling"), KINDS)
+@pytest.mark.parametrize("levels", [2, 3, 4])
+def test_a_pixel_beyond_reach_changes_nothing(name: str, upsampling: str, levels: int) -> None:
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(name=name, width=8, levels=levels, upsampling=upsampling), 1, 2).eval()
+    middle = 2 * model.reach
+    image = torch.rand(1, 1, 4 * model.reach, 4 * model.reach)
+    with torch.inference_mode():
+        before = model(image)
+        for row, column in product((-model.reach - 1, model.reach + 1), repeat=2):
+            changed = image.clone()
+            changed[0, 0, middle + row, :] += 50
+            changed[0, 0, :, middle + column] -= 50
+            assert torch.equal(model(changed)[0, :, middle, middle], before[0, :, middle, middle])
+        changed = image.clone()
+        changed[0, 0, middle + 3, middle - 3] += 50
+        assert not torch.equal(model(changed)[0, :, middle, middle], before[0, :, middle, middle])
+
+
+@pytest.mark.parametrize(("name", "upsampling"), KINDS)
+def test_reach_is_as_tight_as_the_grid_allows(name: str, upsampling: str) -> None:
+    """With positive weights and averaging no path cancels, so the gradient shows all that a pixel depends on."""
+    model = build_model(ModelConfig(name=name, width=4, upsampling=upsampling, levels=3), 1, 2).double().eval()
+    model.pool = nn.AvgPool2d(2)
+    for parameter in model.parameters():
+        parameter.data.abs_()
+    farthest = 0
+    for offset in range(model.multiple):
+        middle = 2 * model.reach + offset
+        image = torch.rand(1, 1, 4 * model.reach + 16, 4 * model.reach + 16, dtype=torch.float64, requires_grad=True)
+        model(image)[0, :, middle, middle].sum().backward()
+        distances = (image.grad[0, 0].nonzero() - middle).abs()
+        farthest = max(farthest, int(distances.max()))
+    assert model.reach - model.multiple < farthest <= model.reach
+
+
+def test_deep_supervision() -> None:
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(name="unetplusplus", width=4, levels=3, deep_supervision=True), 3, 5)
+    images = torch.rand(2, 3, 16, 16)
+    heads = model(images)
+    assert [h.shape for h in heads] == [(2, 5, 16, 16)] * 2
+    sum(h.sum() for h in heads).backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.eval()
+    joint = model(images)
+    seen = []
+    for head in model.heads.values():
+        head.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    model(images)
+    torch.testing.assert_close(joint, (seen[0] + seen[1]) / 2)
+
+
+@pytest.mark.parametrize("name", ["unet", "unetplusplus"])
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_every_parameter_learns_and_the_loss_falls(name: str, norm: str) -> None:
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(name=name, width=8, levels=3, norm=norm), 3, 3)
+    images = torch.rand(4, 3, 16, 16)
+    labels = images.argmax(1).to(torch.int8)
+    labels[torch.rand(labels.shape) < 0.8] = -1
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    losses = []
+    for _ in range(30):
+        loss = mean_over_labelled(*partial_cross_entropy(model(images), labels))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert all(p.grad is not None for p in model.parameters())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_wrong_input_is_answered_with_what_to_do() -> None:
+    model = build_model(ModelConfig(width=4, levels=4), 3, 5)
+    with pytest.raises(ValueError, match=r"multiples of 8, not 30 x 64: pad to 32 x 64"):
+        model(torch.rand(1, 3, 30, 64))
+    with pytest.raises(ValueError, match=r"takes \(batch, 3, height, width\)"):
+        model(torch.rand(1, 4, 32, 32))
+    with pytest.raises(ConfigError, match="deep supervision needs"):
+        ModelConfig(deep_supervision=True)
