@@ -1,0 +1,1 @@
+"""Speed and responsiveness, each figure with its command; see docs/benchmarks.md."""
