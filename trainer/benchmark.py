@@ -277,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\nStopped. The cells that were finished are in {benchmark.output / 'report.md'}.", file=sys.stderr)
+        print(f"\nStopped. Cells that were finished are reported in {benchmark.output}.", file=sys.stderr)
         return 130
     return 0
 
