@@ -5,21 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotations.project import Project
-from annotations.pyramid import display_levels
-
-from annotations.errors import PartialSegError
+from annotations.errors import PartialSegError, ProjectVersionError
 from annotations.mask import SparseMask
 from annotations.orthophoto import open_orthophoto
+from annotations.project import Project
+from annotations.pyramid import display_levels
+from annotations.region import Region
+from annotations.zarr_images import is_zarr
 from napari_partialseg._guard import label_colormap
-from napari_partialseg._layers import image_options
+from napari_partialseg._layers import MARK, image_options, placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-
 __all__ = ["get_reader", "read"]
+
+_PROJECT = ".partialseg"
+_RASTERS = frozenset({".tif", ".tiff", ".vrt", ".jp2", ".png", ".jpg", ".jpeg"})
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[tuple[Any, ...]]] | None:
@@ -27,13 +29,17 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[tuple[Any, ...]]] 
     if isinstance(path, list):
         return None
     target = Path(path)
-    if target.is_dir() and not Project.is_project(target) and not (target / "zarr.json").is_file():
-        return None
-    return read
+    if target.is_dir():
+        ours = target.suffix == _PROJECT or Project.is_project(target) or is_zarr(target)
+    else:
+        ours = target.suffix.lower() in _RASTERS
+    return read if ours else None
 
 
 def read(path: str) -> list[tuple[Any, ...]]:
     """Return the layers of an orthophoto, a project's first orthophoto, or a mask of labels.
+
+    The widget takes over the image layer of an orthophoto or a project: its metadata say where it came from.
 
     Raises
     ------
@@ -41,15 +47,12 @@ def read(path: str) -> list[tuple[Any, ...]]:
         The file cannot be read; the text names it and the way out.
     """
     target = Path(path)
-    if Project.is_project(target):
-        project = Project.open(target, write=False)
-        try:
+    if Project.is_project(target) or (target.is_dir() and target.suffix == _PROJECT):
+        with Project.open(target, write=False) as project:
             if not project.images:
                 raise PartialSegError(f"{target}: the project holds no orthophoto yet; open one to add it.")
             return _orthophoto(project.images[0].locate(), project=target)
-        finally:
-            project.close()
-    mask = _mask(target) if target.is_dir() else None
+    mask = _mask(target) if is_zarr(target) else None
     return mask if mask is not None else _orthophoto(target)
 
 
@@ -70,7 +73,20 @@ def _orthophoto(path: Path, project: Path | None = None) -> list[tuple[Any, ...]
 def _mask(path: Path) -> list[tuple[Any, ...]] | None:
     try:
         mask = SparseMask.open(path)
+    except ProjectVersionError:
+        raise
     except PartialSegError:
         return None  # a zarr array that is an image
-    labels: np.ndarray = mask.read_all()
-    return [(labels, {"name": path.stem, "colormap": label_colormap(mask.scheme)}, "labels")]
+    scheme, georeference = mask.scheme, mask.georeference
+    options = {
+        "name": path.stem,
+        "colormap": label_colormap(scheme),
+        "features": {"index": [-1, *range(len(scheme))], "class": ["unlabelled", *scheme.names]},
+        "metadata": {
+            MARK: "mask",
+            "path": str(path),
+            "georeference": None if georeference is None else georeference.to_json(),
+        },
+        **placement(mask),
+    }
+    return [(mask.read(Region.whole(mask.shape)), options, "labels")]

@@ -11,6 +11,11 @@ __all__ = ["sample_orthophoto"]
 
 
 def sample_orthophoto() -> list[tuple[Any, ...]]:
-    """Return the layer of the sample orthophoto; it is generated on first use, which takes some seconds."""
-    image, _ = sample_paths()
-    return read(str(image))
+    """Return the layer of the sample orthophoto; it is generated on first use, which takes some seconds.
+
+    Its metadata name the truth mask under "truth".
+    """
+    image, truth = sample_paths()
+    layers = read(str(image))
+    layers[0][1]["metadata"]["truth"] = str(truth)
+    return layers
