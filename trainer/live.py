@@ -221,7 +221,7 @@ class LiveLearner:
         Running averages lag behind weights that change with every step, most of all in the first seconds.
         """
         layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-        if not layers:
+        if not layers or not self.labels.counts.any():  # all labels were erased since: the running averages must do
             return
         for layer in layers:
             layer.reset_running_stats()

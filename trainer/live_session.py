@@ -105,13 +105,16 @@ class LiveSession:
         elif isinstance(message, protocol.Pause | protocol.Stop):
             work.mode = "paused" if isinstance(message, protocol.Pause) else "stopped"
             work.predict_all = False
-            work.begin_pass()
+            if work.learner.step_count:
+                work.begin_pass()
             self._save(work, complete=False)
         elif isinstance(message, protocol.StartAfresh):
             set_aside(work.weights)
             work.restart(from_plain(WorkConfig, message.config))
             self._announce()
         elif isinstance(message, protocol.PredictAll):
+            if work.learner.step_count == 0:
+                raise PartialSegError("There is nothing to predict with yet: draw some labels and press Train first.")
             work.predict_all = True
             work.begin_pass()
         elif isinstance(message, protocol.Save):
@@ -188,9 +191,6 @@ class LiveSession:
         return False
 
     def _predict_everything(self, work: OpenWork) -> bool:
-        if work.learner.step_count == 0:
-            work.predict_all = False
-            raise PartialSegError("There is nothing to predict with yet: draw some labels and press Train first.")
         self._say("predicting", "predicting the whole image")
         if not self._next_block(work):
             work.predict_all = False

@@ -209,9 +209,9 @@ def test_an_action_before_opening_is_refused_in_words():
 
 
 def test_predicting_before_training_is_refused_in_words(driver, work):
-    driver.handle(work.message, protocol.PredictAll())
+    driver.handle(work.message)
     with pytest.raises(PartialSegError, match="press Train"):
-        driver.session.work()
+        driver.handle(protocol.PredictAll())
     assert driver.session.work() is False
 
 
