@@ -75,6 +75,7 @@ class Session(QObject):
         self.config = from_plain(WorkConfig, prepared.project.config)
         self.truth: NDArray[np.int8] | None = None
         self.wants_training = False
+        self.step = 0  # training steps that the worker's network has seen
         self._revision = 0
         self._closed = False
         self.layers = make_layers(
@@ -199,10 +200,12 @@ class Session(QObject):
         if isinstance(message, protocol.Tiles):
             self.tiles.add(message)
         elif isinstance(message, protocol.Progress):
+            self.step = message.step
             self.progress.emit(message)
         elif isinstance(message, protocol.Status):
             self.status.emit(message)
         elif isinstance(message, protocol.Opened):
+            self.step = message.step
             self.opened.emit(message)
         elif isinstance(message, protocol.Saved):
             self.saved.emit(message)

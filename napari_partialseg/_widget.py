@@ -271,6 +271,8 @@ class PartialSegWidget(QWidget):
 
     def _worker_died(self, text: str) -> None:
         self.learn.show_state("died", "the worker is not running")
+        self._export_to = None
+        self.exports.show_busy("")
         session = self.session
         if session is not None:
             self.banner.say(text, "Restart worker", session.restart_worker)
@@ -350,7 +352,10 @@ class PartialSegWidget(QWidget):
         session = self.session
         if session is None:
             return
-        if kind in NEEDS_PREDICTION and not session.read_only and self.client.running:
+        predicted = session.step > 0 or session.prepared.has_prediction
+        if kind in NEEDS_PREDICTION and not predicted:
+            self.banner.say("There is no map to export yet: draw strokes of two classes and press Train first.")
+        elif kind in NEEDS_PREDICTION and session.step > 0 and not session.read_only and self.client.running:
             self._export_to = (kind, Path(path))
             self.exports.show_busy("predicting the whole image")
             self.client.send(protocol.PredictAll())

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from annotations.mask import SparseMask
-from annotations.orthophoto import open_orthophoto
-from annotations.statistics import band_statistics
 
 from annotations.classes import ClassScheme
+from annotations.mask import SparseMask
+from annotations.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.shared_array import SharedArray
+from annotations.statistics import band_statistics
 from trainer.config import WorkConfig, from_plain
 from trainer.kept import KeptPrediction
 from trainer.label_index import LabelIndex
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from annotations.orthophoto import Orthophoto
-
     from trainer import protocol
     from trainer.predict import BlockPredictor
 

@@ -124,3 +124,10 @@ def test_an_unknown_message_is_no_catastrophe(scene, orthophoto, tmp_path):
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
     widget.client.received.emit(protocol.Unknown("{}", "no message of protocol 1 is called 'Dance'"))
     assert "Dance" in widget.banner.text
+
+
+def test_exporting_a_map_that_is_not_there(scene, orthophoto, tmp_path):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    widget.export("map", tmp_path / "map.tif")
+    assert "no map to export" in widget.banner.text
+    assert not (tmp_path / "map.tif").exists()
