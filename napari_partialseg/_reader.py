@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
 from annotations.errors import PartialSegError, ProjectVersionError
 from annotations.mask import SparseMask
 from annotations.orthophoto import open_orthophoto
@@ -33,7 +37,20 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[tuple[Any, ...]]] 
         ours = target.suffix == _PROJECT or Project.is_project(target) or is_zarr(target)
     else:
         ours = target.suffix.lower() in _RASTERS
-    return read if ours else None
+    return _read_or_tell if ours else None
+
+
+def _read_or_tell(path: str) -> list[tuple[Any, ...]]:
+    """Read; what cannot be read is told in the viewer, where an error would end `napari FILE` with a traceback."""
+    try:
+        return read(path)
+    except PartialSegError as error:
+        text = str(error)
+        if QApplication.instance() is None:
+            show_error(text)
+        else:  # soon: until the event loop runs the viewer shows no messages
+            QTimer.singleShot(0, lambda: show_error(text))
+        return [(None,)]  # napari's word for "understood, but there is no layer"
 
 
 def read(path: str) -> list[tuple[Any, ...]]:

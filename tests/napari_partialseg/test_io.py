@@ -11,6 +11,7 @@ import pytest
 import rasterio
 import zarr
 from conftest import FakeClient
+from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 from PIL import Image as Picture
 from qtpy.QtCore import QEvent
@@ -170,19 +171,20 @@ def test_folders_and_stacks_are_left_to_others(tmp_path, orthophoto):
 def test_what_cannot_be_read_is_named_with_the_way_out(tmp_path, orthophoto):
     (tmp_path / "letter.tif").write_text("not a raster")
     with pytest.raises(RasterError, match=r"letter\.tif.*\."):
-        get_reader(str(tmp_path / "letter.tif"))(str(tmp_path / "letter.tif"))
+        read(str(tmp_path / "letter.tif"))
     with pytest.raises(RasterError, match=r"gone\.tif"):
-        get_reader(str(tmp_path / "gone.tif"))(str(tmp_path / "gone.tif"))
+        read(str(tmp_path / "gone.tif"))
     whole = orthophoto[0].read_bytes()
     (tmp_path / "half.tif").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RasterError, match=r"half\.tif"):
-        get_reader(str(tmp_path / "half.tif"))(str(tmp_path / "half.tif"))
+        read(str(tmp_path / "half.tif"))
 
 
 def test_a_folder_that_only_has_the_name_of_a_project_is_named(tmp_path):
     (tmp_path / "lost.partialseg").mkdir()
+    assert get_reader(str(tmp_path / "lost.partialseg")) is not None
     with pytest.raises(ProjectError, match=r"lost\.partialseg.*project\.json"):
-        get_reader(str(tmp_path / "lost.partialseg"))(str(tmp_path / "lost.partialseg"))
+        read(str(tmp_path / "lost.partialseg"))
 
 
 def test_a_project_without_orthophoto_says_so(tmp_path):
@@ -303,6 +305,21 @@ def test_napari_saves_the_labels_with_the_plugin(make_napari_viewer, display, tm
     assert viewer.layers.save(str(tmp_path / "l.tif"), plugin="napari-partialseg") == [str(tmp_path / "l.tif")]
     with rasterio.open(tmp_path / "l.tif") as file:
         assert np.array_equal(file.read(1), drawn)
+
+
+def test_napari_says_which_file_cannot_be_read_and_goes_on(make_napari_viewer, display, tmp_path, qtbot):
+    (tmp_path / "letter.tif").write_text("not a raster")
+    viewer = make_napari_viewer()
+    told = []
+    notification_manager.notification_ready.connect(told.append)
+    try:
+        assert viewer.open(str(tmp_path / "letter.tif"), plugin="napari-partialseg") == []
+        qtbot.waitUntil(lambda: bool(told))
+    finally:
+        notification_manager.notification_ready.disconnect(told.append)
+    assert "letter.tif" in told[0].message
+    assert "Traceback" not in told[0].message
+    assert len(viewer.layers) == 0
 
 
 @pytest.fixture
