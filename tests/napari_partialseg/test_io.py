@@ -360,3 +360,12 @@ def test_a_project_opened_before_the_widget_is_taken_over(dock, project, qtbot):
     assert widget.session.layers.image is image
     assert widget.session.prepared.project.folder == project
     assert len(viewer.layers) == 5
+
+
+def test_the_sample_of_the_menu_is_taken_over(dock, orthophoto, qtbot, monkeypatch):
+    monkeypatch.setattr(_sample_data, "sample_paths", lambda: orthophoto)
+    viewer, make = dock
+    (image,) = viewer.open_sample("napari-partialseg", "orthophoto")
+    widget = make()
+    qtbot.waitUntil(lambda: widget.session is not None)
+    assert widget.session.layers.image is image
