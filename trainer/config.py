@@ -128,7 +128,7 @@ class DeviceConfig:
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """The faster of what the device does well; the choice and its reason are shown."""
     threads: int = 0
-    """CPU threads; 0 for all cores (the worker beside a viewer: one less than there are)."""
+    """CPU threads; 0 for all cores (the worker beside a viewer: as many as the viewer leaves free at the moment)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +213,10 @@ class LiveConfig:
     """Learning rate after new labels; it sinks slowly while none arrive."""
     weight_decay: float = 1e-4
     """Weight decay."""
-    crop: int = 128
-    """Side in pixels of the training crops, centred near labelled pixels."""
-    batch_size: int = 8
+    crop: int = 64
+    """Side in pixels of the training crops, centred near labelled pixels. Many small ones teach faster than few large:
+    a step sees more strokes."""
+    batch_size: int = 24
     """Crops in a step."""
     ema: float = 0.98
     """Decay of the averaged weights that predict; 0 predicts with the weights of the moment."""

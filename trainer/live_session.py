@@ -127,6 +127,8 @@ class LiveSession:
         work = self._open
         if work is None:
             return False
+        if work.governor is not None:
+            work.governor.look()
         try:
             busy = self._slice(work)
         except (torch.OutOfMemoryError, MemoryError) as error:

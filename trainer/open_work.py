@@ -24,6 +24,7 @@ from trainer.pace import Pace
 from trainer.pixels import BlockCache
 from trainer.precision import Precision, choose_precision
 from trainer.schedule import TileSchedule
+from trainer.threads import ThreadGovernor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,9 @@ class OpenWork:
         self.weights = Path(message.weights)
         self.normalisation = Normalisation(*band_statistics(self.ortho))
         self.precision: Precision = choose_precision(self.config.device, threads_default=threads)
+        self.governor: ThreadGovernor | None = None
+        if self.precision.device.type == "cpu" and not self.config.device.threads and threads > 1:
+            self.governor = ThreadGovernor(torch.get_num_threads(), torch.set_num_threads)
         self.labels = LabelIndex(shape, len(self.scheme))
         self.mode = "stopped"
         self.predict_all = False

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pace"]
 
-_SHARE_IN_VIEW = 0.5  # of the time goes to predicting what is in view, while training
+_SHARE_IN_VIEW = 0.4  # of the time goes to predicting what is in view, while training
 _SHARE_BEYOND = 0.15
 _REPORT_SECONDS = 0.2
 _WINDOW = 40
