@@ -26,6 +26,8 @@ class Job(QObject):
         a function that says whether to stop. It may use neither Qt nor the viewer.
     parent : QObject, optional
         Owner.
+    dropped : callable, optional
+        Takes, in the thread, a result that came after the job was cancelled: to give back what it holds.
 
     Signals
     -------
@@ -37,9 +39,16 @@ class Job(QObject):
     done = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, function: Callable[..., Any], parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        parent: QObject | None = None,
+        *,
+        dropped: Callable[[Any], object] | None = None,
+    ) -> None:
         super().__init__(parent)
         self._function = function
+        self._dropped = dropped
         self._cancel = threading.Event()
         self._thread = threading.Thread(target=self._run, name="partialseg-job", daemon=True)
         self.traceback = ""
@@ -67,6 +76,8 @@ class Job(QObject):
             self.traceback = traceback.format_exc()
             self._tell(self.failed, f"Unexpected error: {type(error).__name__}: {error}")
         else:
+            if self._cancel.is_set() and self._dropped is not None:
+                self._dropped(result)
             self._tell(self.done, result)
 
     def _tell(self, signal: Any, value: object) -> None:

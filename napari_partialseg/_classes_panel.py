@@ -193,4 +193,6 @@ class ClassesPanel(QWidget):
 def _swatch(colour: str) -> QIcon:
     pixmap = QPixmap(18, 18)
     pixmap.fill(QColor(colour))
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # else Qt tints it with the colour of the selection
+    return icon

@@ -6,16 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from annotations.errors import PartialSegError
 from annotations.export import write_class_map, write_confidence, write_labels, write_polygons, write_style
+from annotations.region import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
     from napari_partialseg._prepare import Prepared
 
 __all__ = ["NEEDS_PREDICTION", "write"]
 
+_ROWS = 512
 NEEDS_PREDICTION = frozenset({"map", "polygons", "confidence"})
 
 
@@ -37,15 +43,24 @@ def write(
     """
     path = Path(path)
     georeference = prepared.ortho.georeference
+    shape = prepared.ortho.shape
+
+    def rows(array: NDArray[np.uint8]) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
+        for top in range(0, shape[0], _ROWS):
+            if cancelled():
+                raise PartialSegError(f"{path}: writing was cancelled; what was there before is untouched.")
+            region = Region(top, 0, _ROWS, shape[1]).clipped(shape)
+            yield region, np.asarray(array[region.slices])
+            progress(region.bottom / shape[0])
+
     if kind == "map":
-        classes = np.asarray(prepared.prediction)
-        write_class_map(path, classes, scheme=scheme, georeference=georeference)
+        write_class_map(path, rows(prepared.prediction), scheme=scheme, georeference=georeference, shape=shape)
         write_style(path.with_suffix(".qml"), scheme)
     elif kind == "polygons":
         write_polygons(path, np.asarray(prepared.prediction), scheme, georeference)
     elif kind == "confidence":
-        write_confidence(path, np.asarray(prepared.confidence), georeference=georeference)
+        write_confidence(path, rows(prepared.confidence), georeference=georeference, shape=shape)
     else:
-        write_labels(path, prepared.labels.copy(), georeference=georeference)
+        write_labels(path, prepared.labels.copy(), scheme=scheme, georeference=georeference)
     progress(1.0)
     return path

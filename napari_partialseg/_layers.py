@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from annotations.orthophoto import Orthophoto
 
-__all__ = ["MARK", "SessionLayers", "image_options", "make_layers"]
+__all__ = ["MARK", "SessionLayers", "image_options", "make_layers", "placement"]
 
 MARK = "partialseg"
 """Key in a layer's metadata under which the session says what the layer is."""
@@ -71,6 +71,9 @@ def make_layers(
 ) -> SessionLayers:
     """Make the layers; `image` is taken over when the orthophoto is already shown."""
     common = placement(ortho)
+    reference = ortho.georeference
+    if image is not None and image.multiscale == (len(levels) > 1):
+        image.data = levels if image.multiscale else levels[0]  # frees the copy that the reader made
     if image is None:
         data: Any = levels if len(levels) > 1 else levels[0]
         image = Image(data, multiscale=len(levels) > 1, **image_options(ortho))
@@ -79,7 +82,7 @@ def make_layers(
         name="labels",
         opacity=0.9,
         colormap=label_colormap(scheme),
-        metadata={MARK: "labels"},
+        metadata={MARK: "labels", "georeference": None if reference is None else reference.to_json()},
         **common,
     )
     painted.brush_size = 8

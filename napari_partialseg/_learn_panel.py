@@ -57,7 +57,7 @@ class LearnPanel(QWidget):
         super().__init__(parent)
         self._config = WorkConfig()
         self._train = QPushButton("Train")
-        self._train.setToolTip("Train from now on; new strokes are taken in as you draw (T)")
+        self._train.setToolTip("Train from now on; new strokes are taken in as you draw")
         self._train.clicked.connect(self.train)
         self._pause = QPushButton("Pause")
         self._pause.setToolTip("Stop training for now; the rest of the map is predicted")

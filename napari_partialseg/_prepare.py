@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from annotations.project import Project
-from annotations.pyramid import display_levels
-from annotations.store import LabelStore
 
 from annotations.classes import LANDCOVER_AI, NOT_PREDICTED, ClassScheme
 from annotations.errors import PartialSegError, ProjectLockedError
 from annotations.orthophoto import open_orthophoto
+from annotations.project import Project
+from annotations.pyramid import display_levels
 from annotations.shared_array import SharedArray
+from annotations.store import LabelStore
 from trainer.kept import load_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from annotations.project import ImageEntry
     from numpy.typing import NDArray
 
     from annotations.orthophoto import Orthophoto
+    from annotations.project import ImageEntry
 
 __all__ = ["Prepared", "prepare"]
 
@@ -124,6 +124,8 @@ def _from_project(
         ortho = open_orthophoto(entry.locate())
     entry.check(ortho)
     levels = display_levels(ortho, None if project.read_only else entry.cache, progress=progress, cancelled=cancelled)
+    if cancelled():
+        raise PartialSegError("opening was cancelled")
     if (entry.folder / "labels.zarr").exists():
         store = LabelStore.open(entry.folder, writable=not project.read_only)
     elif project.read_only:

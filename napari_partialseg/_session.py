@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from annotations.counts import LabelCounts
 from annotations.journal import EditJournal
 from annotations.region import Region
+from annotations.removal import remove_strokes
 from annotations.scores import mean_iou
 from napari_partialseg._guard import LabelsGuard, prediction_colormap
 from napari_partialseg._layers import make_layers
@@ -260,17 +261,12 @@ class Session(QObject):
         return added
 
     def remove_origin(self, origin: str) -> int:
-        """Un-label all pixels that came from an origin ("random", "imported"); return how many."""
+        """Un-label what came from an origin ("random", "imported") and nobody drew over; return how many pixels."""
         numbers = np.array([s.number for s in self.prepared.store.strokes() if s.origin == origin], np.uint32)
         if not len(numbers) or self.tracker is None:
             return 0
-        labels, strokes = self.prepared.labels, self.prepared.strokes
-        removed = 0
-        for cell in Region.whole(labels.shape).tiles(2048):
-            part = cell.clipped(labels.shape)
-            theirs = np.isin(strokes[part.slices], numbers) & (labels[part.slices] >= 0)
-            labels[part.slices][theirs] = -1
-            removed += int(theirs.sum())
+        labels = self.prepared.labels
+        removed = remove_strokes(labels, self.prepared.strokes, numbers)
         if removed:
             self.tracker.record(Region.whole(labels.shape), "remove", "drawn")
             self.layers.labels.refresh()

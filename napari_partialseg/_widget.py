@@ -62,6 +62,7 @@ class PartialSegWidget(QWidget):
         self._keys: ClassKeys | None = None
         self._window: QObject | None = None
         self._closed = False
+        self._opening = False
         self.truth_wanted: str | Path | None = None  # loaded as soon as an orthophoto is open
         self._build()
         self._score_timer = QTimer(self)
@@ -69,6 +70,7 @@ class PartialSegWidget(QWidget):
         self._score_timer.timeout.connect(self._show_score)
         self.destroyed.connect(self.client.end)
         QTimer.singleShot(0, self._adopt_image)
+        napari_viewer.layers.events.inserted.connect(self._layer_added)
 
     # ----------------------------------------------------------------------------------------------------- layout
 
@@ -154,18 +156,28 @@ class PartialSegWidget(QWidget):
             The layer that already shows the raster.
         """
         self.close_session()
+        self._opening = True
         self._title.setText(f"<b>{Path(path).name}</b><br>reading…")
-        self._job = Job(lambda **tools: prepare(path, folder=folder, **tools), self)
+        before = self._job
+
+        def read(**tools: Any) -> Prepared:
+            if before is not None:  # it may hold the same project a moment longer
+                before.wait()
+            return prepare(path, folder=folder, **tools)
+
+        self._job = Job(read, self, dropped=Prepared.close)
         self._job.progress.connect(lambda part: self._title.setText(f"<b>{Path(path).name}</b><br>reading… {part:.0%}"))
         self._job.done.connect(lambda prepared: self._show(prepared, image))
         self._job.failed.connect(self._could_not_open)
         self._job.start()
 
     def _could_not_open(self, text: str) -> None:
+        self._opening = False
         self._title.setText("<b>No orthophoto open</b>")
         self.banner.say(text)
 
     def _show(self, prepared: Prepared, image: Image | None) -> None:
+        self._opening = False
         if self._closed:
             prepared.close()
             return
@@ -203,14 +215,19 @@ class PartialSegWidget(QWidget):
             self.load_truth(truth)
 
     def _adopt_image(self) -> None:
-        """Open the orthophoto that was loaded before this widget (napari IMAGE -w napari-partialseg)."""
-        if self._closed or self.session is not None or self._job is not None:
+        """Open the orthophoto that napari has loaded (napari IMAGE -w napari-partialseg, or File > Open)."""
+        if self._closed or self.session is not None or self._opening:
             return
         for layer in self.viewer.layers:
             if layer.metadata.get(MARK) == "image" and "path" in layer.metadata:
+                self.truth_wanted = layer.metadata.get("truth")
                 folder = layer.metadata.get("project")
                 self.open_path(folder or layer.metadata["path"], image=layer)
                 return
+
+    def _layer_added(self, event: Any) -> None:
+        if event.value.metadata.get(MARK) == "image" and self.session is None and not self._opening:
+            QTimer.singleShot(0, self._adopt_image)  # not while napari is still adding it
 
     def _ask_image(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open an orthophoto", "", _RASTERS)
@@ -418,6 +435,7 @@ class PartialSegWidget(QWidget):
         if self._closed:
             return
         self._closed = True
+        self.viewer.layers.events.inserted.disconnect(self._layer_added)
         if self._keys is not None:
             self._keys.clear()
             self._keys.deleteLater()

@@ -175,10 +175,11 @@ class LiveSession:
     def _idle(self, work: OpenWork) -> bool:
         rests = work.mode == "training"
         if work.learner.step_count == 0:
-            self._say("waiting" if rests else work.mode, work.why_waiting() if rests else work.mode)
+            ready = "ready: press Train" if work.learner.ready else "draw strokes of two classes, then press Train"
+            self._say("waiting" if rests else work.mode, work.why_waiting() if rests else ready)
             return False
         if work.mode == "stopped":
-            self._say("stopped", "stopped")
+            self._say("stopped", "stopped: press Train to go on")
             return False
         if work.predictor is None or work.pass_step != work.learner.step_count:
             work.begin_pass()

@@ -18,7 +18,7 @@ from trainer.config import WorkConfig, from_plain
 from trainer.kept import KeptPrediction
 from trainer.label_index import LabelIndex
 from trainer.live import LiveLearner
-from trainer.live_files import load_work
+from trainer.live_files import load_work, set_aside
 from trainer.normalisation import Normalisation
 from trainer.pace import Pace
 from trainer.pixels import BlockCache
@@ -114,9 +114,11 @@ class OpenWork:
 
     def _resume(self, checkpoint: Any, state: dict[str, Any] | None) -> list[str]:
         if checkpoint.model != self.config.model:
+            set_aside(self.weights)
             return [
                 f"{self.weights}: the saved network is another one ({checkpoint.model.name}, width "
-                f"{checkpoint.model.width}) than the one chosen; training starts with new weights."
+                f"{checkpoint.model.width}) than the one chosen; training starts with new weights, and the saved ones "
+                "are kept beside them."
             ]
         if checkpoint.scheme.names != self.scheme.names or checkpoint.in_channels != self.image.bands:
             state = None
