@@ -16,7 +16,7 @@ _TOOLS = (
     ("brush", "Brush", "Paint strokes with the chosen class (P)", "paint"),
     ("eraser", "Eraser", "Take labels away (E)", "erase"),
     ("polygon", "Polygon", "Click corners, double-click to close", "polygon"),
-    ("fill", "Fill", "Fill a connected patch of one label (F)", "fill"),
+    ("fill", "Fill", "Fill a connected patch of one label, as far as it is in view (F)", "fill"),
     ("point", "Points", "Click: each click labels a small disc; select and delete points to take them back", ""),
     ("move", "Move", "Drag the view (Z, or hold Space)", "pan_zoom"),
 )

@@ -150,8 +150,13 @@ def _entry_of(project: Project, ortho: Orthophoto | None) -> ImageEntry:
             raise PartialSegError(f"{project.folder}: the project holds no orthophoto yet; open one to add it.")
         return project.images[0]
     for entry in project.images:
-        if entry.path.resolve() == ortho.path.resolve() or entry.path.name == ortho.path.name:
+        if entry.path.resolve() == ortho.path.resolve():
             return entry
+    for entry in project.images:
+        if entry.fingerprint == ortho.fingerprint and entry.shape == ortho.shape:  # the same file, moved or copied
+            if not project.read_only:
+                project.relocate(entry.id, ortho)
+            return project.image(entry.id)
     if project.read_only:
         raise PartialSegError(f"{project.folder}: {ortho.path.name} cannot be added; close the other viewer first.")
     return project.add_image(ortho)

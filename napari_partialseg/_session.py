@@ -12,6 +12,7 @@ from annotations.journal import EditJournal
 from annotations.region import Region
 from annotations.removal import remove_strokes
 from annotations.scores import mean_iou
+from napari_partialseg._fill import fill_in_view
 from napari_partialseg._guard import LabelsGuard, prediction_colormap
 from napari_partialseg._layers import make_layers
 from napari_partialseg._points import PointKeeper
@@ -96,6 +97,7 @@ class Session(QObject):
         self.tiles = TilePainter(self.layers, self)
         scale = self.layers.labels.scale
         self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
+        fill_in_view(self.layers.labels, self.view.region)
         self.view.moved.connect(lambda region: self.client.send(protocol.ViewChanged(region)))
         if self.read_only:
             self.layers.labels.editable = False

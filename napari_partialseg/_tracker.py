@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -58,7 +58,7 @@ class LabelTracker(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLE_MILLISECONDS)
-        self._timer.timeout.connect(self.look_for_changes)
+        self._timer.timeout.connect(lambda: self.look_for_changes())
         # napari tells of an edit before it writes it, unless it was made with the mouse: look at it a moment later.
         self._told: tuple[Region, str] | None = None
         self._soon = QTimer(self)
@@ -68,6 +68,10 @@ class LabelTracker(QObject):
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._drawn_anew)
         layer.mouse_drag_callbacks.append(self._while_pressed)
+        # Undo and redo emit no event of their own, and a change can be the one of an edit and the other of the next.
+        self._history = {"undo": layer.undo, "redo": layer.redo}
+        layer.undo = lambda: self._in_history("undo")
+        layer.redo = lambda: self._in_history("redo")
 
     def disconnect_layer(self) -> None:
         """Stop listening."""
@@ -75,6 +79,8 @@ class LabelTracker(QObject):
         self._soon.stop()
         self._layer.events.paint.disconnect(self._painted)
         self._layer.events.set_data.disconnect(self._drawn_anew)
+        for name in self._history:
+            vars(self._layer).pop(name, None)  # the class's own methods again
         if self._while_pressed in self._layer.mouse_drag_callbacks:
             self._layer.mouse_drag_callbacks.remove(self._while_pressed)
 
@@ -84,13 +90,18 @@ class LabelTracker(QObject):
         if result is not None:
             self._submit(result[0], [result[1]])
 
-    def look_for_changes(self) -> None:
+    def _in_history(self, step: Literal["undo", "redo"]) -> None:
+        self._record_told()
+        self._history[step]()
+        self.look_for_changes(step)
+
+    def look_for_changes(self, hint: Literal["undo", "redo"] | None = None) -> None:
         """Compare with the journal and note what an undo, a redo or a write from outside has changed."""
         self._record_told()
         if self._pressed:  # half a stroke is no stroke
             self._timer.start()
             return
-        region = self._journal.sync()
+        region = self._journal.sync(hint=hint)
         if region is not None and not region.empty:
             self._submit(region, self._journal.take_new_strokes())
 

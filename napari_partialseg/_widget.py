@@ -11,22 +11,20 @@ from superqt import QCollapsible
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
-from annotations.mask import read_mask
-from annotations.sampling import random_mask
 from napari_partialseg._background import Job
 from napari_partialseg._banner import Banner
 from napari_partialseg._classes_panel import ClassesPanel
 from napari_partialseg._draw_panel import DrawPanel
-from napari_partialseg._export import NEEDS_PREDICTION, write
-from napari_partialseg._export_panel import KINDS, ExportPanel
+from napari_partialseg._export_panel import ExportPanel
+from napari_partialseg._exporting import Exporter
 from napari_partialseg._layers import MARK
 from napari_partialseg._learn_panel import LearnPanel
+from napari_partialseg._masking import MaskDesk
 from napari_partialseg._masks_panel import MasksPanel
 from napari_partialseg._prepare import Prepared, prepare
 from napari_partialseg._session import Session
 from napari_partialseg._shortcuts import ClassKeys
 from napari_partialseg._worker_client import WorkerClient
-from trainer import protocol
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -58,7 +56,6 @@ class PartialSegWidget(QWidget):
         self.client = WorkerClient(self) if client is None else client
         self.client.start()
         self._job: Job | None = None
-        self._export_to: tuple[str, Path] | None = None
         self._keys: ClassKeys | None = None
         self._window: QObject | None = None
         self._closed = False
@@ -99,13 +96,14 @@ class PartialSegWidget(QWidget):
         self.learn.stop.connect(lambda: self.session and self.session.stop_training())
         self.learn.afresh.connect(self._ask_afresh)
         self.masks = MasksPanel()
-        self.masks.load_truth.connect(self._ask_truth)
-        self.masks.import_labels.connect(self._ask_labels)
-        self.masks.draw_random.connect(self.draw_random)
-        self.masks.clear_random.connect(self._clear_random)
+        self.mask_desk = MaskDesk(self.masks, self)
+        self.mask_desk.failed.connect(self.banner.say)
+        self.mask_desk.done.connect(self._tell)
+        self.mask_desk.set_session(None)
         self.exports = ExportPanel()
-        self.exports.export.connect(self._ask_export)
-        self.exports.cancel.connect(self._cancel_export)
+        self.exporter = Exporter(self.exports, self)
+        self.exporter.failed.connect(self.banner.say)
+        self.exporter.written.connect(lambda path: self._tell(f"written: {path}"))
         inner = QWidget()
         layout = QVBoxLayout(inner)
         layout.setContentsMargins(8, 8, 8, 8)
@@ -188,7 +186,6 @@ class PartialSegWidget(QWidget):
         session.opened.connect(self.learn.show_opened)
         session.progress.connect(self.learn.show_progress)
         session.problem.connect(self.banner.say)
-        session.saved.connect(self._saved)
         session.worker_died.connect(self._worker_died)
         session.labels_changed.connect(self._show_counts)
         session.scheme_changed.connect(self._show_scheme)
@@ -196,7 +193,8 @@ class PartialSegWidget(QWidget):
         self.learn.set_ready(not session.read_only)
         self.draw.set_session(session)
         self.classes.setEnabled(not session.read_only)
-        self.masks.setEnabled(not session.read_only)
+        self.mask_desk.set_session(session)
+        self.exporter.set_session(session)
         self._show_scheme()
         self._show_counts()
         height, width = prepared.ortho.shape
@@ -212,7 +210,7 @@ class PartialSegWidget(QWidget):
         self._score_timer.start()
         if self.truth_wanted is not None:
             truth, self.truth_wanted = self.truth_wanted, None
-            self.load_truth(truth)
+            self.mask_desk.load_truth(truth)
 
     def _adopt_image(self) -> None:
         """Open the orthophoto that napari has loaded (napari IMAGE -w napari-partialseg, or File > Open)."""
@@ -265,6 +263,9 @@ class PartialSegWidget(QWidget):
         if self.session is not None:
             self.classes.set_counts([int(n) for n in self.session.counts()])
 
+    def _tell(self, text: str) -> None:
+        self.viewer.status = text
+
     def _show_score(self) -> None:
         if self.session is not None:
             self.learn.show_score(self.session.score())
@@ -288,130 +289,9 @@ class PartialSegWidget(QWidget):
 
     def _worker_died(self, text: str) -> None:
         self.learn.show_state("died", "the worker is not running")
-        self._export_to = None
-        self.exports.show_busy("")
         session = self.session
         if session is not None:
             self.banner.say(text, "Restart worker", session.restart_worker)
-
-    # ------------------------------------------------------------------------------------------------------- masks
-
-    def _ask_truth(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Load a truth mask", "", _RASTERS)
-        if path:
-            self.load_truth(path)
-
-    def _ask_labels(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Import labels", "", _RASTERS)
-        if path:
-            self._read_mask(path, lambda mask: self._imported(mask, Path(path).name))
-
-    def load_truth(self, path: str | Path) -> None:
-        """Load a truth mask, for random labels and the score."""
-        self._read_mask(path, lambda mask: self._truth_read(mask, Path(path).name))
-
-    def _read_mask(self, path: str | Path, done: Any) -> None:
-        session = self.session
-        if session is None:
-            return
-        shape, n = session.prepared.ortho.shape, len(session.scheme)
-        self._job = Job(lambda **tools: read_mask(path, n_classes=n, shape=shape), self)
-        self._job.done.connect(done)
-        self._job.failed.connect(self.banner.say)
-        self._job.start()
-
-    def _truth_read(self, mask: Any, name: str) -> None:
-        if self.session is not None:
-            self.session.set_truth(mask)
-            self.masks.show_truth(name)
-            self._show_score()
-
-    def _imported(self, mask: Any, name: str) -> None:
-        if self.session is not None:
-            added = self.session.add_labels(mask, "import", "imported")
-            self.viewer.status = f"{added:,} labels imported from {name}"
-
-    def draw_random(self, fraction: float, seed: int, per_class: bool) -> None:
-        """Label random pixels of the truth mask."""
-        session = self.session
-        if session is None or session.truth is None:
-            return
-        truth, n = session.truth, len(session.scheme)
-        self._job = Job(lambda **tools: random_mask(truth, fraction, seed, n_classes=n, per_class=per_class), self)
-        self._job.done.connect(self._random_drawn)
-        self._job.failed.connect(self.banner.say)
-        self._job.start()
-
-    def _random_drawn(self, mask: Any) -> None:
-        if self.session is not None:
-            added = self.session.add_labels(mask, "random mask", "random")
-            self.viewer.status = f"{added:,} pixels labelled at random"
-
-    def _clear_random(self) -> None:
-        if self.session is not None:
-            removed = self.session.remove_origin("random")
-            self.viewer.status = f"{removed:,} random labels removed"
-
-    # ------------------------------------------------------------------------------------------------------ export
-
-    def _ask_export(self, kind: str) -> None:
-        session = self.session
-        if session is None:
-            return
-        start = session.prepared.ortho.path.with_name(f"{session.prepared.ortho.name}_{kind}")
-        path, _ = QFileDialog.getSaveFileName(self, KINDS[kind][0].rstrip("…"), str(start), KINDS[kind][1])
-        if path:
-            suffix = KINDS[kind][1].split("*")[1].split(")")[0]
-            self.export(kind, path if Path(path).suffix else path + suffix)
-
-    def export(self, kind: str, path: str | Path) -> None:
-        """Write a file; the worker first predicts what is not predicted with the newest weights."""
-        session = self.session
-        if session is None:
-            return
-        predicted = session.step > 0 or session.prepared.has_prediction
-        if kind in NEEDS_PREDICTION and not predicted:
-            self.banner.say("There is no map to export yet: draw strokes of two classes and press Train first.")
-        elif kind in NEEDS_PREDICTION and session.step > 0 and not session.read_only and self.client.running:
-            self._export_to = (kind, Path(path))
-            self.exports.show_busy("predicting the whole image")
-            self.client.send(protocol.PredictAll())
-        else:
-            self._write(kind, Path(path))
-
-    def _saved(self, message: protocol.Saved) -> None:
-        if self._export_to is not None and message.complete:
-            kind, path = self._export_to
-            self._export_to = None
-            self._write(kind, path)
-
-    def _write(self, kind: str, path: Path) -> None:
-        session = self.session
-        if session is None:
-            return
-        prepared, scheme = session.prepared, session.scheme
-        self.exports.show_busy(f"writing {path.name}")
-        self._job = Job(lambda **tools: write(kind, path, prepared, scheme, **tools), self)
-        self._job.progress.connect(self.exports.show_part)
-        self._job.done.connect(self._written)
-        self._job.failed.connect(self._not_written)
-        self._job.start()
-
-    def _written(self, path: Path) -> None:
-        self.exports.show_busy("")
-        self.viewer.status = f"written: {path}"
-
-    def _not_written(self, text: str) -> None:
-        self.exports.show_busy("")
-        self.banner.say(text)
-
-    def _cancel_export(self) -> None:
-        self._export_to = None
-        if self._job is not None:
-            self._job.cancel()
-        if self.session is not None:
-            self.client.send(protocol.Train() if self.session.wants_training else protocol.Pause())
-        self.exports.show_busy("")
 
     # ------------------------------------------------------------------------------------------------------ ending
 
@@ -424,7 +304,8 @@ class PartialSegWidget(QWidget):
         self._score_timer.stop()
         self.draw.set_session(None)
         self.learn.set_ready(False)
-        self.masks.show_truth("")
+        self.mask_desk.set_session(None)
+        self.exporter.set_session(None)
         session, self.session = self.session, None
         session.close(remove_layers=True)
         session.deleteLater()
@@ -446,7 +327,8 @@ class PartialSegWidget(QWidget):
         if self._job is not None:
             self._job.cancel()
         self._score_timer.stop()
-        self.draw.set_session(None)
+        for part in (self.draw, self.mask_desk, self.exporter):
+            part.set_session(None)
         self.client.end()
         if self.session is not None:
             self.session.close()

@@ -29,7 +29,7 @@ from annotations.files import write_atomically
 from trainer.checkpoint import versions
 from trainer.config import ConfigError, FitConfig, ModelName, to_plain
 from trainer.distributed import is_main, process_group, world_size
-from trainer.fit import EpochResult, FitResult, fit
+from trainer.fit import EpochResult, FitResult, fit, steps_per_epoch
 from trainer.landcover_ai import DatasetError, read_split
 from trainer.patches import PatchSet, load_patches
 from trainer.precision import choose_precision
@@ -230,7 +230,7 @@ def run(benchmark: Benchmark) -> list[CellResult]:
         say = print if is_main() else lambda _text: None
         say(f"Computing on {precision.label}: {precision.reason}")
         train, val = _load(folder, cells, say)
-        steps = max(len(val) and len(next(iter(train.values()))) // cells[0].config.batch_size, 1)
+        steps = steps_per_epoch(cells[0].config, len(next(iter(train.values()))))
         progress = _Progress(cells, steps * cells[0].config.epochs)
         setting = {
             "data": str(folder),

@@ -158,6 +158,8 @@ class FitConfig:
     device: DeviceConfig = field(default_factory=DeviceConfig)
     epochs: int = 12
     """Passes over the training patches."""
+    min_steps: int = 1
+    """Steps in an epoch at the least: a small set is gone through as often as that takes."""
     batch_size: int = 8
     """Patches in a step."""
     input_size: int = 256
@@ -177,7 +179,7 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        _positive(self, "epochs", "batch_size", "input_size")
+        _positive(self, "epochs", "min_steps", "batch_size", "input_size")
         if self.class_weights and min(self.class_weights) < 0:
             raise ConfigError(f"FitConfig.class_weights must not be negative, not {self.class_weights}")
         if not 0 <= self.class_balance <= 1:

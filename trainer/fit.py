@@ -35,7 +35,17 @@ if TYPE_CHECKING:
     from trainer.normalisation import Normalisation
     from trainer.patches import PatchSet
 
-__all__ = ["EpochResult", "Fit", "FitResult", "class_weights", "evaluate", "fit", "learning_rate", "make_optimizer"]
+__all__ = [
+    "EpochResult",
+    "Fit",
+    "FitResult",
+    "class_weights",
+    "evaluate",
+    "fit",
+    "learning_rate",
+    "make_optimizer",
+    "steps_per_epoch",
+]
 
 _ORDER, _CHANGE = 1, 2  # which random stream: the order of the patches, the change of a patch
 
@@ -96,6 +106,11 @@ def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
     else:
         low, share = config.lr / 1e4, (1 - place) / (1 - rise)
     return low + (config.lr - low) * (1 - math.cos(math.pi * share)) / 2
+
+
+def steps_per_epoch(config: FitConfig, patches: int) -> int:
+    """Return the number of whole batches, or `min_steps`; what is left over has its turn in another epoch."""
+    return max(patches // config.batch_size, config.min_steps)
 
 
 def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
@@ -172,14 +187,12 @@ class Fit:
         device = self.precision.device
         return nn.parallel.DistributedDataParallel(self.model, device_ids=[device] if device.type == "cuda" else None)
 
-    def steps_per_epoch(self, patches: int) -> int:
-        """Return the number of whole batches; what is left over has its turn in another epoch."""
-        return max(patches // self.config.batch_size, 1)
-
     def _groups(self, patches: int, epoch: int) -> list[NDArray[np.int64]]:
-        order = np.random.default_rng([self.config.seed, _ORDER, epoch]).permutation(patches)
-        size = self.config.batch_size
-        return [order[n * size : (n + 1) * size] for n in range(self.steps_per_epoch(patches))]
+        rng = np.random.default_rng([self.config.seed, _ORDER, epoch])
+        steps, size = steps_per_epoch(self.config, patches), self.config.batch_size
+        rounds = max(-(-steps * size // patches), 1) if steps > 1 else 1
+        order = np.concatenate([rng.permutation(patches) for _ in range(rounds)])
+        return [order[n * size : (n + 1) * size] for n in range(steps)]
 
     def train_epoch(self, patches: PatchSet, epoch: int, on_step: Callable[[], None] | None = None) -> float:
         """Go through the patches once; return the mean loss over all labelled pixels."""
@@ -191,15 +204,16 @@ class Fit:
         for chosen, batch in zip(mine, batches(patches, mine), strict=True):
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.config.optim, self.step, steps)
-            sums += self._train_step(*batch, [self._generator(epoch, int(i)) for i in chosen])
+            sums += self._train_step(*batch, [self._generator(epoch, self.step, int(i)) for i in chosen])
             self.step += 1
             if on_step is not None:
                 on_step()
         total, count = all_reduce_sum(sums).tolist()
         return total / count if count else 0.0
 
-    def _generator(self, epoch: int, index: int) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, _CHANGE, epoch, index])
+    def _generator(self, epoch: int, step: int, index: int) -> np.random.Generator:
+        # The step tells apart the rounds that an epoch makes over a small set.
+        return np.random.default_rng([self.config.seed, _CHANGE, epoch, step, index])
 
     def _train_step(self, images: Tensor, labels: Tensor, generators: list[np.random.Generator]) -> Tensor:
         images, labels = self.precision.images(images), labels.to(self.precision.device, non_blocking=True)

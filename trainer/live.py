@@ -20,7 +20,7 @@ from trainer.adapt import load_matching
 from trainer.augment import augment, photometric
 from trainer.checkpoint import Checkpoint, versions
 from trainer.config import to_plain
-from trainer.losses import partial_cross_entropy
+from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
 from trainer.predict import BlockPredictor
 
@@ -126,9 +126,10 @@ class LiveLearner:
             Whether the step was made.
         """
         images, targets = self._batch()
-        count = int((targets != UNLABELLED).sum())
-        if count == 0:
+        count = (targets != UNLABELLED).sum()  # of the whole step, whatever the micro-batches; on the CPU still
+        if not count:
             return False
+        count = count.to(self.precision.device)
         self._set_rate()
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
@@ -182,7 +183,7 @@ class LiveLearner:
         targets = torch.from_numpy(np.stack([self.labels.read(region) for region in regions]))
         return augment(images, targets, self.config.augment, self._rng)
 
-    def _backward(self, images: torch.Tensor, targets: torch.Tensor, count: int) -> torch.Tensor:
+    def _backward(self, images: torch.Tensor, targets: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
         device = self.precision.device
         inputs = self.normalisation.apply(images.to(device, non_blocking=True))
         inputs = photometric(inputs, self.config.augment, self._rng)
@@ -192,7 +193,8 @@ class LiveLearner:
         with self.precision.autocast():
             outputs = self.model(inputs)
         heads = outputs if isinstance(outputs, list) else [outputs]
-        loss = torch.stack([partial_cross_entropy(head, target)[0] for head in heads]).mean() / count
+        total = torch.stack([partial_cross_entropy(head, target)[0] for head in heads]).mean()
+        loss = mean_over_labelled(total, count)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's stub
         return loss.detach()
 

@@ -47,7 +47,7 @@ def test_a_file_that_is_no_raster(scene, tmp_path):
 def test_a_truth_of_another_size(scene, orthophoto, tmp_path, qtbot):
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
     np.save(tmp_path / "small.npy", np.zeros((5, 7), np.uint8))
-    widget.load_truth(tmp_path / "small.npy")
+    widget.mask_desk.load_truth(tmp_path / "small.npy")
     qtbot.waitUntil(lambda: bool(widget.banner.text))
     for part in ("small.npy", "5", "7", "192", "256"):
         assert part in widget.banner.text
@@ -128,6 +128,6 @@ def test_an_unknown_message_is_no_catastrophe(scene, orthophoto, tmp_path):
 
 def test_exporting_a_map_that_is_not_there(scene, orthophoto, tmp_path):
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
-    widget.export("map", tmp_path / "map.tif")
+    widget.exporter.export("map", tmp_path / "map.tif")
     assert "no map to export" in widget.banner.text
     assert not (tmp_path / "map.tif").exists()

@@ -58,8 +58,14 @@ def test_the_brush_the_eraser_and_the_fill_of_napari(widget):
     assert on_disk(widget)[40, 40] == 1
     layer.paint((40, 40), -1)
     assert (on_disk(widget) == -1).all()
-    layer.fill((5, 5), 0)
-    assert (on_disk(widget) == 0).all()
+    layer.fill((100, 100), 0)
+    seen = widget.session.view.region().clipped(layer.data.shape)
+    labels = on_disk(widget)
+    assert (labels[seen.slices] == 0).all()
+    assert (labels == 0).sum() == seen.height * seen.width
+    layer.undo()
+    settle(widget)
+    assert (on_disk(widget) == -1).all()
 
 
 def test_a_polygon_is_a_stroke(widget):
@@ -158,9 +164,9 @@ def test_two_classes_of_one_name_are_refused(widget):
 
 def test_random_labels_come_from_the_truth_and_go_again(widget, orthophoto, qtbot):
     stroke(widget, (0, 10), (0, 10), 3)  # wrong on purpose: it must stay
-    widget.load_truth(orthophoto[1])
+    widget.mask_desk.load_truth(orthophoto[1])
     qtbot.waitUntil(lambda: widget.session.truth is not None)
-    widget.draw_random(0.10, 42, False)
+    widget.mask_desk.draw_random(0.10, 42, False)
     qtbot.waitUntil(lambda: widget.session.counts().sum() > 200)
     labels = on_disk(widget)
     known = labels >= 0
@@ -177,7 +183,7 @@ def test_labels_in_the_file_beyond_the_scheme_are_told(widget, tmp_path, qtbot):
     strange = np.zeros(widget.session.prepared.ortho.shape, np.int16)
     strange[3, 4] = 9
     np.save(tmp_path / "strange.npy", strange)
-    widget.load_truth(tmp_path / "strange.npy")
+    widget.mask_desk.load_truth(tmp_path / "strange.npy")
     qtbot.waitUntil(lambda: bool(widget.banner.text))
     for part in ("strange.npy", "9", "(3, 4)"):
         assert part in widget.banner.text

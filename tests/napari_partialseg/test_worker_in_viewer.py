@@ -47,7 +47,7 @@ def test_it_learns_what_is_drawn_and_exports_a_map(scene, client, orthophoto, tm
     qtbot.waitUntil(lambda: bool(seen) and seen[-1].step >= 80, timeout=60000)
     assert sum(seen[-1].labelled) == 2 * 1600
     assert len(widget.learn.plot.values) > 1
-    widget.export("map", tmp_path / "map.tif")
+    widget.exporter.export("map", tmp_path / "map.tif")
     qtbot.waitUntil(lambda: "written" in str(widget.viewer.status), timeout=60000)
     with rasterio.open(tmp_path / "map.tif") as written, rasterio.open(orthophoto[0]) as source:
         assert written.crs == source.crs

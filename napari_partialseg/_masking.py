@@ -1,0 +1,119 @@
+"""Serves the panel of labels that nobody drew: reads masks, draws random labels, takes them away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog
+
+from annotations.mask import read_mask
+from annotations.sampling import random_mask
+from napari_partialseg._background import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_partialseg._masks_panel import MasksPanel
+    from napari_partialseg._session import Session
+
+__all__ = ["MaskDesk"]
+
+_MASKS = "Masks (*.tif *.tiff *.png);;All files (*)"
+
+
+class MaskDesk(QObject):
+    """Reads and draws masks in the background.
+
+    Parameters
+    ----------
+    panel : MasksPanel
+        Its buttons and fields.
+
+    Signals
+    -------
+    done(text)
+        Something was done, in words.
+    failed(text)
+        It was not; the text says why and what to do.
+    """
+
+    done = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, panel: MasksPanel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._panel = panel
+        self._session: Session | None = None
+        self._job: Job | None = None
+        panel.load_truth.connect(lambda: self._ask("Load a truth mask", self.load_truth))
+        panel.import_labels.connect(lambda: self._ask("Import labels", self.import_labels))
+        panel.draw_random.connect(self.draw_random)
+        panel.clear_random.connect(self.clear_random)
+
+    def set_session(self, session: Session | None) -> None:
+        """Work on this session from now on."""
+        if self._job is not None:
+            self._job.cancel()
+        self._session = session
+        self._panel.setEnabled(session is not None and not session.read_only)
+        self._panel.show_truth("")
+
+    def load_truth(self, path: str | Path) -> None:
+        """Load a truth mask, for random labels and the score."""
+
+        def take(session: Session, mask: Any) -> str:
+            session.set_truth(mask)
+            self._panel.show_truth(Path(path).name)
+            return f"{Path(path).name} is the truth"
+
+        self._read(path, take)
+
+    def import_labels(self, path: str | Path) -> None:
+        """Fill in labels from a file, where nothing is labelled."""
+
+        def take(session: Session, mask: Any) -> str:
+            added = session.add_labels(mask, "import", "imported")
+            return f"{added:,} labels imported from {Path(path).name}"
+
+        self._read(path, take)
+
+    def draw_random(self, fraction: float, seed: int, per_class: bool) -> None:
+        """Label random pixels of the truth mask: this part of them, from 0 to 1."""
+        session = self._session
+        if session is None or session.truth is None:
+            return
+        truth, n = session.truth, len(session.scheme)
+
+        def take(session: Session, mask: Any) -> str:
+            return f"{session.add_labels(mask, 'random mask', 'random'):,} pixels labelled at random"
+
+        self._start(lambda **tools: random_mask(truth, fraction, seed, n_classes=n, per_class=per_class), take)
+
+    def clear_random(self) -> None:
+        """Take all random labels away; what was drawn stays."""
+        if self._session is not None:
+            self.done.emit(f"{self._session.remove_origin('random'):,} random labels removed")
+
+    def _ask(self, title: str, act: Callable[[str], None]) -> None:
+        path, _ = QFileDialog.getOpenFileName(self._panel, title, "", _MASKS)
+        if path:
+            act(path)
+
+    def _read(self, path: str | Path, take: Callable[[Session, Any], str]) -> None:
+        if self._session is not None:
+            shape, n = self._session.prepared.ortho.shape, len(self._session.scheme)
+            self._start(lambda **tools: read_mask(Path(path), n_classes=n, shape=shape), take)
+
+    def _start(self, function: Callable[..., Any], take: Callable[[Session, Any], str]) -> None:
+        session = self._session
+
+        def finish(mask: Any) -> None:
+            if session is not None and session is self._session:
+                self.done.emit(take(session, mask))
+
+        self._job = Job(function, self)
+        self._job.done.connect(finish)
+        self._job.failed.connect(self.failed)
+        self._job.start()
