@@ -41,13 +41,13 @@ def theirs_alone(
     -------
     ndarray of bool, shape (H, W)
     """
-    theirs = np.isin(strokes, numbers) & (labels != UNLABELLED)
+    theirs: NDArray[np.bool_] = np.isin(strokes, numbers) & (labels != UNLABELLED)
     result = theirs.copy()
     for label in np.unique(labels[theirs]):
         drawn = (labels == label) & ~theirs
         if drawn.any():
             around = uniform_filter(drawn.astype(np.float32), 3, mode="constant") * 9
-            result &= ~(theirs & (labels == label) & (around > _NEIGHBOURS - 0.5))
+            result[theirs & (labels == label) & (around > _NEIGHBOURS - 0.5)] = False
     return result
 
 
