@@ -201,19 +201,19 @@ class Fit:
         steps = len(groups) * self.config.epochs
         sums = torch.zeros(2, dtype=torch.float64, device=self.precision.device)
         self.trained.train()
-        for chosen, batch in zip(mine, batches(patches, mine), strict=True):
+        for nth, (chosen, batch) in enumerate(zip(mine, batches(patches, mine), strict=True)):
+            turn = nth * self.config.batch_size // len(patches)  # 0 but for a set gone through several times
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.config.optim, self.step, steps)
-            sums += self._train_step(*batch, [self._generator(epoch, self.step, int(i)) for i in chosen])
+            sums += self._train_step(*batch, [self._generator(epoch, turn, int(i)) for i in chosen])
             self.step += 1
             if on_step is not None:
                 on_step()
         total, count = all_reduce_sum(sums).tolist()
         return total / count if count else 0.0
 
-    def _generator(self, epoch: int, step: int, index: int) -> np.random.Generator:
-        # The step tells apart the rounds that an epoch makes over a small set.
-        return np.random.default_rng([self.config.seed, _CHANGE, epoch, step, index])
+    def _generator(self, epoch: int, turn: int, index: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, _CHANGE, epoch, index, *([turn] if turn else [])])
 
     def _train_step(self, images: Tensor, labels: Tensor, generators: list[np.random.Generator]) -> Tensor:
         images, labels = self.precision.images(images), labels.to(self.precision.device, non_blocking=True)

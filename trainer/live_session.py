@@ -160,7 +160,7 @@ class LiveSession:
         if work.pace.may_predict():
             weights = work.learner.step_count
             enough = weights >= _FIRST_PASS_STEPS and weights - work.pass_step >= _PASS_STEPS
-            if enough and work.pass_done(beyond_view=False):
+            if enough and (work.revision > work.pass_revision or work.pass_done(beyond_view=False)):
                 work.begin_pass()
             region = work.schedule.next(beyond_view=True) if work.predictor else None
             if region is not None:

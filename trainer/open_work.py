@@ -138,7 +138,10 @@ class OpenWork:
 
     def absorb(self, regions: tuple[Region, ...], revision: int) -> None:
         """Take in the labels of regions that changed on disk."""
-        changed = sum(self._read_labels(region.clipped(self.image.shape), fresh=True) for region in regions)
+        changed = 0
+        for region in regions:
+            changed += self._read_labels(region.clipped(self.image.shape), fresh=True)
+            self.schedule.prefer(region.clipped(self.image.shape))
         self.revision = max(self.revision, revision)
         if changed:
             self.learner.labels_arrived()

@@ -1,4 +1,4 @@
-"""Which block is predicted next: what is in view first, from its centre outwards, then the rest."""
+"""Which block is predicted next: where labels have just changed, then what is in view, then the rest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class TileSchedule:
     """The blocks of an image and the weights that each was last predicted with.
 
     A pass predicts with one set of weights. Within a pass no block is predicted twice, and a block is never
-    predicted with older weights than it was before.
+    predicted with older weights than it was before. A pass may begin before the last one has ended: the blocks that have
+    waited longest come first, from the centre of the view outwards where they have waited alike.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class TileSchedule:
         self._serial: NDArray[np.int64] = np.full(self.grid, NEVER, np.int64)
         self._pass = NEVER
         self._view = Region.whole(shape)
+        self._wanted: list[Region] = []
 
     @property
     def view(self) -> Region:
@@ -47,6 +49,10 @@ class TileSchedule:
         """Predict this part first from now on; a view that misses the image counts as the whole image."""
         inside = region.clipped(self.shape)
         self._view = Region.whole(self.shape) if inside.empty else inside
+
+    def prefer(self, region: Region) -> None:
+        """Have the next pass begin with this region, if it is in view."""
+        self._wanted.append(region)
 
     def begin_pass(self) -> int:
         """Start a pass with new weights; every block is due again. Return the pass's number."""
@@ -62,11 +68,9 @@ class TileSchedule:
             Whether blocks out of view are wanted too, once those in view are done.
         """
         rows, columns = self._view_cells()
-        due = self._serial < self._pass
-        chosen = self._nearest(due[rows, columns], rows.start, columns.start)
+        chosen = self._first_wanted(rows, columns) or self._longest_waiting(rows, columns)
         if chosen is None and beyond_view:
-            never = self._serial == NEVER
-            chosen = self._nearest(due & never, 0, 0) or self._nearest(due, 0, 0)
+            chosen = self._longest_waiting(slice(0, self.grid[0]), slice(0, self.grid[1]))
         if chosen is None:
             return None
         row, column = chosen
@@ -91,11 +95,22 @@ class TileSchedule:
         view = self._view
         return slice(view.top // size, -(-view.bottom // size)), slice(view.left // size, -(-view.right // size))
 
-    def _nearest(self, due: NDArray[np.bool_], first_row: int, first_column: int) -> tuple[int, int] | None:
-        rows, columns = np.nonzero(due)
-        if not len(rows):
+    def _first_wanted(self, rows: slice, columns: slice) -> tuple[int, int] | None:
+        while self._wanted:
+            for cell in self._wanted[0].tiles(self.block):
+                row, column = cell.top // self.block, cell.left // self.block
+                seen = rows.start <= row < rows.stop and columns.start <= column < columns.stop
+                if seen and self._serial[row, column] < self._pass:
+                    return row, column
+            self._wanted.pop(0)
+        return None
+
+    def _longest_waiting(self, in_rows: slice, in_columns: slice) -> tuple[int, int] | None:
+        serial = self._serial[in_rows, in_columns]
+        if not serial.size or serial.min() >= self._pass:
             return None
-        rows, columns = rows + first_row, columns + first_column
+        rows, columns = np.nonzero(serial == serial.min())
+        rows, columns = rows + in_rows.start, columns + in_columns.start
         middle_row = (self._view.top + self._view.bottom) / 2 / self.block - 0.5
         middle_column = (self._view.left + self._view.right) / 2 / self.block - 0.5
         nearest = int(np.argmin((rows - middle_row) ** 2 + (columns - middle_column) ** 2))

@@ -6,6 +6,7 @@ priority and uses the cores that the viewer leaves free.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import sys
@@ -78,8 +79,12 @@ class _Outbox:
 
 
 def _lower_priority() -> None:
+    """Take only the time that nobody else wants: a viewer that paints must not wait for a training step."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
+        if hasattr(os, "SCHED_IDLE"):
+            with contextlib.suppress(OSError):  # some containers do not allow it; the priority above must do then
+                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         return
     import psutil
 

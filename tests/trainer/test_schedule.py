@@ -70,3 +70,26 @@ def test_a_view_beside_the_image_counts_as_all_of_it():
     schedule = TileSchedule((64, 64), 64)
     schedule.set_view(Region(500, 500, 10, 10))
     assert schedule.view == Region(0, 0, 64, 64)
+
+
+def test_where_labels_changed_comes_first_and_nobody_waits_for_ever():
+    schedule = TileSchedule((64, 64 * 6), 64)
+    seen = []
+    for _ in range(12):
+        schedule.begin_pass()  # a pass that is cut short after two blocks, again and again
+        schedule.prefer(Region(10, 64 * 5 + 10, 5, 5))
+        for _ in range(2):
+            region = schedule.next(beyond_view=False)
+            assert region is not None
+            schedule.done(region)
+            seen.append(region.left // 64)
+    assert all(first == 5 for first in seen[::2])
+    assert set(seen[1::2]) == {0, 1, 2, 3, 4}
+
+
+def test_changes_out_of_view_do_not_hold_up_the_view():
+    schedule = TileSchedule((64, 64 * 6), 64)
+    schedule.set_view(Region(0, 0, 64, 64))
+    schedule.prefer(Region(0, 64 * 4, 3, 3))
+    schedule.begin_pass()
+    assert schedule.next(beyond_view=True) == Region(0, 0, 64, 64)
