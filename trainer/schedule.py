@@ -20,8 +20,8 @@ class TileSchedule:
     """The blocks of an image and the weights that each was last predicted with.
 
     A pass predicts with one set of weights. Within a pass no block is predicted twice, and a block is never
-    predicted with older weights than it was before. A pass may begin before the last one has ended: the blocks that have
-    waited longest come first, from the centre of the view outwards where they have waited alike.
+    predicted with older weights than it was before. A pass may begin before the last one has ended: the blocks that
+    have waited longest come first, from the centre of the view outwards where they have waited alike.
 
     Parameters
     ----------
