@@ -200,7 +200,7 @@ class PartialSegWidget(QWidget):
         height, width = prepared.ortho.shape
         self._title.setText(
             f"<b>{prepared.ortho.name}</b><br>{width:,} × {height:,} px, {prepared.ortho.bands} bands"
-            f"<br><span style='font-size: small'>{prepared.project.folder}</span>"
+            f"<br><span style='font-size: small'>project: {prepared.project.folder.name}</span>"
         )
         self._title.setToolTip(str(prepared.project.folder))
         if prepared.note:

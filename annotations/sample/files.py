@@ -107,14 +107,14 @@ def write_sample(folder: str | Path, seed: int = 0, size: int = 2048) -> tuple[P
     Returns
     -------
     tuple of Path
-        image.tif (3 bands uint8) and truth.tif (1 band uint8, class indices), both with CRS and transform.
+        village.tif (3 bands uint8) and village_truth.tif (1 band uint8, class indices), both with CRS and transform.
 
     Raises
     ------
     RasterError
         The files cannot be written; what was there before is still there.
     """
-    image, truth = Path(folder) / "image.tif", Path(folder) / "truth.tif"
+    image, truth = Path(folder) / "village.tif", Path(folder) / "village_truth.tif"
     _write_pair(image, truth, seed, size)
     return image, truth
 

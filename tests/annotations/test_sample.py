@@ -91,7 +91,7 @@ def test_sample_too_small_for_all_classes_is_refused():
 def test_geotiff_round_trip(tmp_path):
     image_path, truth_path = write_sample(tmp_path, seed=2, size=SIZE)
     made = make_sample(2, SIZE)
-    assert (image_path.name, truth_path.name) == ("image.tif", "truth.tif")
+    assert (image_path.name, truth_path.name) == ("village.tif", "village_truth.tif")
     with rasterio.open(image_path) as image, rasterio.open(truth_path) as truth:
         assert image.crs == truth.crs == rasterio.crs.CRS.from_epsg(2180)
         assert tuple(image.transform)[:6] == tuple(truth.transform)[:6] == made.transform
@@ -100,7 +100,7 @@ def test_geotiff_round_trip(tmp_path):
         np.testing.assert_array_equal(np.moveaxis(image.read(), 0, -1), made.image)
         np.testing.assert_array_equal(truth.read(1), made.truth)
         assert truth.nodata == 255
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["image.tif", "truth.tif"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["village.tif", "village_truth.tif"]
 
 
 def test_a_complete_sample_is_not_made_again(tmp_path, monkeypatch):

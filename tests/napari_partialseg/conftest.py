@@ -9,12 +9,11 @@ import numpy as np
 import psutil
 import pytest
 import rasterio
-from qtpy.QtCore import QEvent, QObject, Signal
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 from rasterio import Affine
+from viewer_helpers import FakeClient
 
-from annotations.mask import SparseMask
-from annotations.region import Region
 from napari_partialseg._widget import PartialSegWidget
 
 
@@ -73,31 +72,6 @@ def display():
         pytest.skip("needs a display (make test starts a virtual one)")
 
 
-class FakeClient(QObject):
-    """A worker that does nothing but remember what it was sent."""
-
-    received = Signal(object)
-    died = Signal(str)
-
-    def __init__(self):
-        super().__init__()
-        self.running = False
-        self.sent = []
-
-    def start(self):
-        self.running = True
-
-    def send(self, message):
-        self.sent.append(message)
-        return True
-
-    def end(self):
-        self.running = False
-
-    def of(self, kind):
-        return [m for m in self.sent if isinstance(m, kind)]
-
-
 @pytest.fixture
 def scene(make_napari_viewer, display, qtbot):
     """Return a function that opens a widget in a viewer, and see to its end."""
@@ -121,21 +95,3 @@ def scene(make_napari_viewer, display, qtbot):
         widget.viewer = None  # pytest keeps the widget until all fixtures have ended; napari looks for leaks before
         widget.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-
-
-def stroke(widget, rows, columns, label):
-    """Paint a rectangle through the layer's own history, as one stroke."""
-    widget.classes.select(label)
-    layer = widget.session.layers.labels
-    grid = np.mgrid[rows[0] : rows[1], columns[0] : columns[1]]
-    layer.data_setitem((grid[0].ravel(), grid[1].ravel()), label)
-    QApplication.processEvents()
-
-
-def on_disk(widget):
-    """Return the labels as they are on disk, once everything is written."""
-    QApplication.processEvents()
-    held = widget.session.prepared
-    assert held.store.flush(10)
-    mask = SparseMask.open(held.entry.folder / "labels.zarr")
-    return mask.read(Region.whole(mask.shape))

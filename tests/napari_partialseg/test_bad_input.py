@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import rasterio
-from conftest import on_disk, stroke
+from viewer_helpers import on_disk, stroke
 
 from annotations import store as store_module
 from trainer import protocol

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import rasterio
 import zarr
-from conftest import FakeClient
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 from PIL import Image as Picture
@@ -18,6 +17,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 from rasterio import Affine
 from rasterio.crs import CRS
+from viewer_helpers import FakeClient
 
 import napari_partialseg
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass

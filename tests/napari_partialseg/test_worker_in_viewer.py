@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import rasterio
-from conftest import on_disk, stroke
+from viewer_helpers import on_disk, stroke
 
 from annotations.mask import SparseMask
 from annotations.region import Region

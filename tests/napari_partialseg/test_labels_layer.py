@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import on_disk, stroke
+from viewer_helpers import on_disk, stroke
 
 from trainer import protocol
 

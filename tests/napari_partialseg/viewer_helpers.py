@@ -1,0 +1,53 @@
+"""What tests with a viewer share: a worker that does nothing, and a hand that draws."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QApplication
+
+from annotations.mask import SparseMask
+from annotations.region import Region
+
+
+class FakeClient(QObject):
+    """A worker that does nothing but remember what it was sent."""
+
+    received = Signal(object)
+    died = Signal(str)
+
+    def __init__(self):
+        super().__init__()
+        self.running = False
+        self.sent = []
+
+    def start(self):
+        self.running = True
+
+    def send(self, message):
+        self.sent.append(message)
+        return True
+
+    def end(self):
+        self.running = False
+
+    def of(self, kind):
+        return [m for m in self.sent if isinstance(m, kind)]
+
+
+def stroke(widget, rows, columns, label):
+    """Paint a rectangle through the layer's own history, as one stroke."""
+    widget.classes.select(label)
+    layer = widget.session.layers.labels
+    grid = np.mgrid[rows[0] : rows[1], columns[0] : columns[1]]
+    layer.data_setitem((grid[0].ravel(), grid[1].ravel()), label)
+    QApplication.processEvents()
+
+
+def on_disk(widget):
+    """Return the labels as they are on disk, once everything is written."""
+    QApplication.processEvents()
+    held = widget.session.prepared
+    assert held.store.flush(10)
+    mask = SparseMask.open(held.entry.folder / "labels.zarr")
+    return mask.read(Region.whole(mask.shape))
