@@ -236,8 +236,7 @@ class Session(QObject):
         LabelError
             A class that goes has labels.
         """
-        if self.tracker is not None:
-            self.tracker.look_for_changes()
+        self.settle()
         self.prepared.store.set_scheme(scheme)  # refuses to drop a class that has labels
         self.prepared.project.set_scheme(scheme)
         self.guard.set_scheme(scheme)
@@ -292,6 +291,11 @@ class Session(QObject):
         if image is None:
             self.viewer.reset_view()
 
+    def settle(self) -> None:
+        """Note everything that was drawn up to now."""
+        if self.tracker is not None:
+            self.tracker.look_for_changes()
+
     def close(self, *, remove_layers: bool = False) -> None:
         """Save everything, let the worker go on with something else, and give the project free."""
         if self._closed:
@@ -299,8 +303,8 @@ class Session(QObject):
         self._closed = True
         self.view.stop()
         self.tiles.stop()
+        self.settle()
         if self.tracker is not None:
-            self.tracker.look_for_changes()
             self.tracker.disconnect_layer()
         if self.points is not None:
             self.points.stop()

@@ -34,6 +34,7 @@ __all__ = ["PartialSegWidget"]
 
 _RASTERS = "Orthophotos (*.tif *.tiff *.png *.jpg *.jpeg *.vrt *.jp2);;All files (*)"
 _SCORE_MILLISECONDS = 1500
+_SAVE_SECONDS = 10.0
 _HEADING = "text-align: left; font-weight: bold; background: transparent; border: none; padding: 4px 0;"
 
 
@@ -306,6 +307,7 @@ class PartialSegWidget(QWidget):
         self.learn.set_ready(False)
         self.mask_desk.set_session(None)
         self.exporter.set_session(None)
+        self._save_or_ask()
         session, self.session = self.session, None
         session.close(remove_layers=True)
         session.deleteLater()
@@ -331,9 +333,25 @@ class PartialSegWidget(QWidget):
             part.set_session(None)
         self.client.end()
         if self.session is not None:
+            self._save_or_ask()
             self.session.close()
             self.session.deleteLater()
             self.session = None
+
+    def _save_or_ask(self) -> None:
+        """Do not let go of labels that are not on disk, unless the user says so."""
+        session = self.session
+        if session is None:
+            return
+        session.settle()
+        store = session.prepared.store
+        while not store.flush(_SAVE_SECONDS):
+            buttons = QMessageBox.StandardButton.Retry | QMessageBox.StandardButton.Discard
+            text = (
+                f"{store.last_error or 'The disk is slow.'}\n\nMake room and try again; else the last strokes are lost."
+            )
+            if QMessageBox.warning(self, "Labels not saved", text, buttons) == QMessageBox.StandardButton.Discard:
+                return
 
     def _watch_window(self) -> None:
         window = self.window()

@@ -9,9 +9,12 @@ import shutil
 import numpy as np
 import pytest
 import rasterio
+from qtpy.QtWidgets import QMessageBox
 from viewer_helpers import on_disk, stroke
 
 from annotations import store as store_module
+from annotations.mask import SparseMask
+from annotations.region import Region
 from trainer import protocol
 
 
@@ -105,6 +108,34 @@ def test_a_full_disk_while_saving_labels(scene, orthophoto, tmp_path, qtbot, mon
     labels = on_disk(widget)
     assert (labels[10:20, 10:20] == 1).all()
     assert (labels[30:40, 10:20] == 2).all()
+
+
+def test_closing_with_a_full_disk_asks_before_anything_is_lost(scene, orthophoto, tmp_path, monkeypatch):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    full = {"disk": True}
+    real = store_module.LabelStore._write_chunk
+
+    def write(self, *arguments):
+        if full["disk"]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, *arguments)
+
+    asked = []
+
+    def answer(parent, title, text, buttons):
+        asked.append(text)
+        full["disk"] = len(asked) < 2  # room is made after the second question
+        return QMessageBox.StandardButton.Retry
+
+    monkeypatch.setattr(store_module.LabelStore, "_write_chunk", write)
+    monkeypatch.setattr(QMessageBox, "warning", answer)
+    stroke(widget, (10, 20), (10, 20), 1)
+    folder = widget.session.prepared.entry.folder
+    widget.close_session()
+    assert len(asked) == 2
+    assert "disk is full" in asked[0]
+    mask = SparseMask.open(folder / "labels.zarr")
+    assert (mask.read(Region(10, 10, 10, 10)) == 1).all()
 
 
 @pytest.mark.parametrize("text", ["The worker passed over a message", "Memory ran out"])
