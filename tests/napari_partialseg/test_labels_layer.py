@@ -152,6 +152,7 @@ def test_a_class_with_labels_is_not_removed(widget):
     assert "erase them" in widget.banner.text
     assert len(widget.session.scheme) == 6
     widget.session.layers.labels.data_setitem((np.array([5]), np.array([5])), -1)
+    assert (on_disk(widget) == -1).all()
     widget.classes.remove_last()
     assert len(widget.session.scheme) == 5
 
