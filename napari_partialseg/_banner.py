@@ -46,9 +46,10 @@ class Banner(QFrame):
         """What it says; "" when it is hidden."""
         return self._text.text() if self.isVisibleTo(self.parentWidget()) else ""
 
-    def say(self, text: str, action: str = "", way_out: Callable[[], None] | None = None) -> None:
-        """Show a message, with a button for the way out if there is one."""
+    def say(self, text: str, action: str = "", way_out: Callable[[], None] | None = None, *, detail: str = "") -> None:
+        """Show a message, with a button for the way out if there is one; the detail, for a bug report, as tooltip."""
         self._text.setText(text)
+        self._text.setToolTip(detail)
         self._way_out = way_out
         self._action.setText(action)
         self._action.setVisible(bool(action))

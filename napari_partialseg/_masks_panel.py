@@ -87,7 +87,3 @@ class MasksPanel(QWidget):
         """Show which truth mask is loaded; "" for none."""
         self._truth.setText(f"truth: {name}" if name else "no truth mask loaded")
         self._draw.setEnabled(bool(name))
-
-    def set_fraction(self, percent: float) -> None:
-        """Set the fraction shown, in percent."""
-        self._fraction.setValue(percent)

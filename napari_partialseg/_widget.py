@@ -292,7 +292,7 @@ class PartialSegWidget(QWidget):
         self.learn.show_state("died", "the worker is not running")
         session = self.session
         if session is not None:
-            self.banner.say(text, "Restart worker", session.restart_worker)
+            self.banner.say(text, "Restart worker", session.restart_worker, detail=self.client.last_lines)
 
     # ------------------------------------------------------------------------------------------------------ ending
 

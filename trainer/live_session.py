@@ -101,6 +101,7 @@ class LiveSession:
         elif isinstance(message, protocol.Train):
             work.mode = "training"
             work.predict_all = False
+            self._status = ("", "")  # said anew, whatever the viewer was told meanwhile
             work.learner.labels_arrived()
         elif isinstance(message, protocol.Pause | protocol.Stop):
             work.mode = "paused" if isinstance(message, protocol.Pause) else "stopped"

@@ -101,10 +101,15 @@ def _run(session: LiveSession, inbox: _Inbox, outbox: _Outbox) -> None:
                     return
                 session.handle(message)
                 message = inbox.get(block=False)
-            if not inbox.closed.is_set():
-                busy = session.work()
         except PartialSegError as error:
             outbox.send(protocol.Problem(str(error)))
+        try:
+            busy = not inbox.closed.is_set() and session.work()
+        except PartialSegError as error:
+            # A damaged part of the orthophoto, say: trying again at once would fail again, and again.
+            busy = False
+            outbox.send(protocol.Problem(str(error)))
+            outbox.send(protocol.Status("waiting", "held up by a problem; press Train to try again"))
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from itertools import pairwise
 
@@ -15,8 +14,6 @@ from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QTableWidget, QWidget
 
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
-from annotations.errors import RasterError
-from napari_partialseg._background import Job
 from napari_partialseg._banner import Banner
 from napari_partialseg._classes_panel import ClassesPanel
 from napari_partialseg._export_panel import KINDS, ExportPanel
@@ -407,83 +404,3 @@ def test_one_export_at_a_time_and_it_can_be_given_up(qtbot):
     panel.show_busy("")
     assert cancel.isHidden()
     assert all(button(panel, text).isEnabled() for text, _, _ in KINDS.values())
-
-
-# -------------------------------------------------------------------------------------------------------------- job
-
-
-class Told:
-    """What a job says, and on which thread."""
-
-    def __init__(self, job):
-        self.heard = []
-        for name in ("progress", "done", "failed"):
-            getattr(job, name).connect(lambda value, name=name: self._hear(name, value))
-
-    def _hear(self, name, value):
-        self.heard.append((name, value, threading.current_thread() is threading.main_thread()))
-
-
-def test_a_job_runs_elsewhere_and_answers_here(qtbot):
-    def work(progress, cancelled):
-        progress(0.5)
-        return threading.current_thread() is threading.main_thread(), cancelled()
-
-    job = Job(work)
-    told = Told(job)
-    with qtbot.waitSignal(job.done):
-        job.start()
-    qtbot.waitUntil(lambda: len(told.heard) == 2)
-    assert told.heard == [("progress", 0.5, True), ("done", (False, False), True)]
-    assert job.wait(5)
-
-
-def test_an_error_for_people_is_handed_on_as_it_stands(qtbot):
-    def work(progress, cancelled):
-        raise RasterError("field.tif: cut off. Copy it again.")
-
-    job = Job(work)
-    with qtbot.waitSignal(job.failed) as caught:
-        job.start()
-    assert caught.args == ["field.tif: cut off. Copy it again."]
-
-
-def test_an_unexpected_error_is_one_line_and_its_traceback_is_kept(qtbot):
-    def work(progress, cancelled):
-        return {}["nothing"]
-
-    job = Job(work)
-    with qtbot.waitSignal(job.failed) as caught:
-        job.start()
-    assert caught.args == ["Unexpected error: KeyError: 'nothing'"]
-    assert "in work" in job.traceback
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_cancelled_job_says_no_more(qtbot, fails):
-    begun = threading.Event()
-    goes_on = threading.Event()
-    seen = []
-
-    def work(progress, cancelled):
-        begun.set()
-        assert goes_on.wait(10)
-        seen.append(cancelled())
-        if fails:
-            raise RasterError("too late")
-        return 1
-
-    job = Job(work)
-    told = Told(job)
-    job.start()
-    assert begun.wait(10)
-    assert not job.wait(0)
-    job.cancel()
-    goes_on.set()
-    assert job.wait(10)
-    # Whatever it had said would have been queued by now, before this.
-    last = Job(lambda **tools: None)
-    with qtbot.waitSignal(last.done):
-        last.start()
-    assert seen == [True]
-    assert told.heard == []

@@ -20,6 +20,7 @@ class FakeClient(QObject):
         super().__init__()
         self.running = False
         self.sent = []
+        self.last_lines = ""
 
     def start(self):
         self.running = True

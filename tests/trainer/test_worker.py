@@ -7,12 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from typing import ClassVar
 
 import psutil
 import pytest
 from live_helpers import make_work
 
+from annotations.errors import PartialSegError
 from trainer import protocol
+from trainer import worker as worker_module
 
 
 class Worker:
@@ -113,6 +117,36 @@ def test_it_ends_when_its_viewer_is_killed(tmp_path):
     for process in alive:
         process.kill()
     assert gone and not alive
+
+
+def test_a_problem_at_work_is_told_once_and_not_for_ever():
+    class Inbox:
+        def __init__(self):
+            self.closed = threading.Event()
+            self.blocked = 0
+
+        def get(self, *, block):
+            if block:
+                self.blocked += 1
+                if self.blocked == 3:
+                    self.closed.set()
+            return None
+
+    class Session:
+        def work(self):
+            raise PartialSegError("rows 0 to 512 are damaged")
+
+    class Outbox:
+        sent: ClassVar[list] = []
+
+        def send(self, message):
+            self.sent.append(message)
+
+    inbox, outbox = Inbox(), Outbox()
+    worker_module._run(Session(), inbox, outbox)
+    told = [m for m in outbox.sent if isinstance(m, protocol.Problem)]
+    assert len(told) == 2  # one for each time that it was woken, the last time to end
+    assert outbox.sent[-1].state == "waiting"
 
 
 def test_the_protocol_and_the_configuration_import_no_torch():
