@@ -1,61 +1,84 @@
-"""The grid: UNet and UNet++ on 10 and 15 % of the pixels, trained and scored one cell after the other.
+"""The grid: networks on sparse labels of a data set, trained and scored one cell after the other.
 
     python -m trainer.benchmark                                     the generated sample, on any machine
     python -m trainer.benchmark --data DIR                          data in the layout of LandCover.ai
-    python -m trainer.benchmark --data DIR --preset paper           the published report's settings
+    python -m trainer.benchmark --data DIR --preset paper           the published report's settings, to the letter
+    python -m trainer.benchmark --data DIR --fractions 0.0001 0.01 --clicks-per-patch 5 --seeds 42 43 44
+    python -m trainer.benchmark --data DIR --list                   the names of the cells, for a job array
+    python -m trainer.benchmark --data DIR --only unet_frac10       one of them
+    python -m trainer.benchmark report runs                         the report of all cells that are there
     torchrun --nproc_per_node 4 -m trainer.benchmark --data DIR     several GPUs
 
-Each cell leaves best_model.pth, history.jsonl, history.csv and config.json in its folder, the grid report.md and
-report.json.
+Each cell leaves best_model.pth, last_model.pth, history.jsonl, history.csv, config.json, environment.json and
+result.json in its folder, the grid report.html, report.md and report.json. A grid that was stopped or killed goes on
+where it was when the same command is given again.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import platformdirs
 import tyro
-from tqdm import tqdm
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
-from annotations.files import write_atomically
-from trainer.checkpoint import versions
-from trainer.config import ConfigError, FitConfig, ModelName, to_plain
-from trainer.distributed import is_main, process_group, world_size
-from trainer.fit import EpochResult, FitResult, fit, steps_per_epoch
+from trainer.cell_run import DataSet, run_cell, state_of
+from trainer.cells import Axes, Cell, Overrides, chosen_cells, grid
+from trainer.config import DeviceConfig, ModelName
+from trainer.distributed import barrier, is_main, process_group, world_size
+from trainer.environment import environment
+from trainer.grid_progress import GridProgress
 from trainer.landcover_ai import DatasetError, read_split
-from trainer.patches import PatchSet, load_patches
+from trainer.patches import read_all
 from trainer.precision import choose_precision
-from trainer.presets import PRESETS, PresetName
-from trainer.report import CellResult, table, write_report
+from trainer.presets import DEFAULT_PRESET, PresetName
+from trainer.report import collect, table, write_report
+from trainer.results import RESULT_FILE
+from trainer.tensorboard import EventLog
+from trainer.training import steps_per_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Benchmark", "Cell", "main", "run"]
+    from trainer.results import CellResult
 
-_COST = {"unet": 1.0, "unetplusplus": 2.5}  # relative time of a step, for the estimate of what is left
+__all__ = ["Benchmark", "Report", "main", "run"]
+
+_REPORT_SECONDS: Final = 60.0  # while a grid runs, its report is at most about this much older than the last cell
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Train UNet and UNet++ on random pixels of a data set and compare them."""
+    """Train networks on sparse labels of a data set and compare them with each other and with full supervision."""
 
     data: Path | None = None
-    """Folder with images/*.tif, masks/*.tif, train.txt and val.txt; without it, a generated sample."""
-    preset: PresetName = "cpu"
-    """"cpu" takes some minutes on two cores; "paper" has the published report's settings."""
+    """Folder with images/*.tif, masks/*.tif, train.txt, val.txt and, if there is one, test.txt; without it, a generated
+    sample."""
+    preset: PresetName = DEFAULT_PRESET
+    """"cpu": our recipe, some minutes on two cores; "large": the same with the report's network and size; "paper": the
+    published report's settings (its cells lie in a folder of that name)."""
     models: tuple[ModelName, ...] = ("unet", "unetplusplus")
     """The networks."""
-    fractions: tuple[float, ...] = (0.10, 0.15)
-    """The shares of labelled pixels."""
+    fractions: tuple[float, ...] | None = None
+    """The shares of labelled pixels; 0.1 and 0.15 unless clicks or scribbles are given. Full supervision, the
+    reference, is always part of the grid."""
+    clicks_per_patch: tuple[int, ...] = ()
+    """Clicks (discs of 3 pixels' radius) in each patch, going round its classes."""
+    scribbles: tuple[int, ...] = ()
+    """Simulated strokes for each class in each patch."""
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = ()
+    """Instead of the preset's: each cell once with each."""
+    widths: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--width"])] = ()
+    """Channels at full resolution, instead of the preset's: each cell once with each."""
+    only: tuple[str, ...] = ()
+    """Run these cells of the grid alone; `--list` names them."""
+    list: bool = False
+    """Print the names of the cells, and end."""
     output: Path = Path("runs")
     """Where the results go."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -66,106 +89,51 @@ class Benchmark:
     """CPU threads; 0 for all cores."""
     epochs: int | None = None
     """Instead of the preset's."""
-    width: int | None = None
-    """Channels at full resolution, instead of the preset's."""
+    steps_per_epoch: int | None = None
+    """Steps in an epoch at the least: small data sets are gone through as often as that takes."""
     input_size: int | None = None
     """Side to which patches are resized, instead of the preset's."""
     batch_size: int | None = None
     """Instead of the preset's."""
     lr: float | None = None
     """Learning rate, instead of the preset's."""
-    seed: int | None = None
-    """Instead of the preset's."""
+    sync_batchnorm: bool = False
+    """Over several processes: BatchNorm's statistics over the batches of all of them."""
+    tensorboard: bool = False
+    """Write event files for TensorBoard into the cells' folders."""
+    checkpoint_minutes: float = 10.0
+    """Within an epoch, what is learnt is kept this often; at its end in any case."""
 
-    def fit_config(self) -> FitConfig:
-        """Return the preset with what was given instead."""
-        base = PRESETS[self.preset]
-        return replace(
-            base,
-            model=replace(base.model, width=base.model.width if self.width is None else self.width),
-            optim=replace(base.optim, lr=base.optim.lr if self.lr is None else self.lr),
-            device=replace(base.device, device=self.device, precision=self.precision, threads=self.threads),
-            **{
-                name: value
-                for name in ("epochs", "input_size", "batch_size", "seed")
-                if (value := getattr(self, name)) is not None
-            },
-        )
-
-    def cells(self) -> list[Cell]:
+    def cells(self) -> tuple[Cell, ...]:
         """Return the cells of the grid, in the order of running.
 
         Raises
         ------
         ConfigError
-            There is none, or one of them twice.
+            There is none, or one of them twice; a setting cannot be used.
         """
-        base = self.fit_config()
-        cells = [
-            Cell(replace(base, model=replace(base.model, name=model), labels=replace(base.labels, fraction=fraction)))
-            for model in self.models
-            for fraction in self.fractions
-        ]
-        names = [cell.name for cell in cells]
-        if not cells or len(set(names)) < len(names):
-            raise ConfigError(f"the grid needs different cells, at least one, but has: {', '.join(names) or 'none'}")
-        return cells
+        fractions = self.fractions
+        if fractions is None:
+            fractions = () if self.clicks_per_patch or self.scribbles else (0.10, 0.15)
+        axes = Axes(self.models, fractions, self.clicks_per_patch, self.scribbles, self.seeds, self.widths)
+        overrides = Overrides(
+            epochs=self.epochs,
+            min_steps=self.steps_per_epoch,
+            batch_size=self.batch_size,
+            input_size=self.input_size,
+            lr=self.lr,
+            sync_batchnorm=self.sync_batchnorm or None,
+            device=DeviceConfig(self.device, self.precision, self.threads),
+        )
+        return tuple(grid(self.preset, axes, overrides))
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One configuration of the grid."""
+class Report:
+    """Write report.html, report.md and report.json from the finished cells in a folder."""
 
-    config: FitConfig
-
-    @property
-    def name(self) -> str:
-        """The name of its folder, for example unet_frac10."""
-        return f"{self.config.model.name}_frac{round(100 * self.config.labels.fraction, 6):g}"
-
-
-class _Progress:
-    """A bar for the whole grid where there is a terminal, and a line an epoch everywhere."""
-
-    def __init__(self, cells: Sequence[Cell], steps: int) -> None:
-        self._left = {cell.name: _COST[cell.config.model.name] * steps for cell in cells}
-        self._bar = tqdm(
-            total=round(sum(self._left.values())),
-            disable=None if is_main() else True,
-            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}",
-            smoothing=0.05,
-        )
-        self._start = time.monotonic()
-        self._done = 0.0
-
-    def say(self, text: str) -> None:
-        if is_main():
-            tqdm.write(text, file=sys.stdout)
-            sys.stdout.flush()
-
-    def step(self, cell: Cell) -> None:
-        cost = _COST[cell.config.model.name]
-        self._done += cost
-        self._left[cell.name] -= cost
-        self._bar.update(cost)
-
-    def epoch(self, cell: Cell, result: EpochResult, best: EpochResult | None) -> None:
-        left = (time.monotonic() - self._start) * sum(self._left.values()) / max(self._done, 1.0)
-        self._bar.set_description_str(f"{cell.name} epoch {result.epoch}/{cell.config.epochs} loss {result.loss:.3f}")
-        self.say(
-            f"{cell.name}  epoch {result.epoch}/{cell.config.epochs}  loss {result.loss:.4f}  mIoU "
-            f"{result.scores.miou:.4f} (best {best.scores.miou if best else math.nan:.4f})  accuracy "
-            f"{result.scores.accuracy:.4f}  {result.seconds:.1f} s  ETA {_duration(left)}"
-        )
-
-    def close(self) -> None:
-        self._bar.close()
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    folder: tyro.conf.Positional[Path] = Path("runs")
+    """The output of one or more runs of the grid."""
 
 
 def _data_folder(given: Path | None) -> Path:
@@ -180,41 +148,22 @@ def _data_folder(given: Path | None) -> Path:
     return write_landcover_layout(Path(platformdirs.user_cache_dir("partialseg")) / "landcover_sample", seed=0)
 
 
-def _load(folder: Path, cells: Sequence[Cell], say: Callable[[str], None]) -> tuple[dict[float, PatchSet], PatchSet]:
-    config = cells[0].config
-    # In the order of the cells and without repeats: a fraction is labelled once for all networks.
-    choices = {cell.config.labels.fraction: cell.config.labels for cell in cells}
-    train_list, val_list = read_split(folder, "train"), read_split(folder, "val")
-    train = load_patches(train_list, config, len(LANDCOVER_AI), list(choices.values()))
-    (val,) = load_patches(val_list, config, len(LANDCOVER_AI), [None])
-    if val.images.shape[1] != train[0].images.shape[1]:
-        raise DatasetError(f"{folder}: the images of train.txt and val.txt have different numbers of bands")
-    say(f"{folder}: {len(train_list)} training and {len(val_list)} validation patches at {config.input_size} px")
-    return dict(zip(choices, train, strict=True)), val
-
-
-def _result(cell: Cell, fitted: FitResult) -> CellResult:
-    final, best = fitted.epochs[-1], fitted.best
-    return CellResult(
-        name=cell.name,
-        model=cell.config.model.name,
-        fraction=cell.config.labels.fraction,
-        seed=cell.config.seed,
-        width=cell.config.model.width,
-        epochs=len(fitted.epochs),
-        best_epoch=best.epoch if best else 0,
-        best_miou=best.scores.miou if best else math.nan,
-        final_miou=final.scores.miou if final.usable else math.nan,
-        final_accuracy=final.scores.accuracy if final.usable else math.nan,
-        best_batch_miou=best.batch_miou if best else math.nan,
-        final_batch_miou=final.batch_miou if final.usable else math.nan,
-        best_iou=best.scores.iou if best else (math.nan,) * len(LANDCOVER_AI),
-        seconds=fitted.seconds,
+def _load(folder: Path, cell: Cell, say: Callable[[str], None]) -> DataSet:
+    config, n_classes = cell.config, len(LANDCOVER_AI)
+    train, val = (read_all(read_split(folder, split), config, n_classes) for split in ("train", "val"))
+    test = read_all(read_split(folder, "test"), config, n_classes) if (folder / "test.txt").is_file() else None
+    for name, patches in (("val", val), ("test", test)):
+        if patches is not None and patches.images.shape[1] != train.images.shape[1]:
+            raise DatasetError(f"{folder}: the images of train.txt and {name}.txt have different numbers of bands")
+    say(
+        f"{folder}: {len(train)} training, {len(val)} validation and {len(test) if test else 'no'} test patches at "
+        f"{config.input_size} px"
     )
+    return DataSet(train, val, test, LANDCOVER_AI)
 
 
 def run(benchmark: Benchmark) -> list[CellResult]:
-    """Train and score every cell; return the results and write them to `benchmark.output`.
+    """Train and score every cell that is not finished; return the results in `benchmark.output` and write its report.
 
     After an interruption (KeyboardInterrupt) the report holds the cells that were finished.
 
@@ -223,61 +172,95 @@ def run(benchmark: Benchmark) -> list[CellResult]:
     PartialSegError
         The configuration or the data cannot be used.
     """
-    cells = benchmark.cells()
+    cells = chosen_cells(benchmark.cells(), benchmark.only)
     precision = choose_precision(cells[0].config.device)
     folder = _data_folder(benchmark.data)
     with process_group(precision.device):
-        say = print if is_main() else lambda _text: None
+        say: Callable[[str], None] = print if is_main() else lambda _text: None
         say(f"Computing on {precision.label}: {precision.reason}")
-        train, val = _load(folder, cells, say)
-        steps = steps_per_epoch(cells[0].config, len(next(iter(train.values()))))
-        progress = _Progress(cells, steps * cells[0].config.epochs)
+        data = _load(folder, cells[0], say)
         setting = {
             "data": str(folder),
-            "preset": benchmark.preset,
-            "training patches": len(next(iter(train.values()))),
-            "validation patches": len(val),
+            "training patches": len(data.train),
+            "validation patches": len(data.val),
+            "test patches": len(data.test) if data.test else 0,
             "precision": f"{precision.label} ({precision.reason})",
             "processes": world_size(),
-            "configuration": json.dumps(to_plain(benchmark.fit_config())),
-            **{f"version of {name}": version for name, version in versions().items()},
+            "environment": environment(),
         }
-        results: list[CellResult] = []
+        steps = {cell: steps_per_epoch(cell.config, len(data.train)) * cell.config.epochs for cell in cells}
+        progress = GridProgress(steps)
+        reported = time.monotonic()
         try:
             for cell in cells:
-                place = benchmark.output / cell.name
-                if is_main():
-                    place.mkdir(parents=True, exist_ok=True)
-                    text = json.dumps(to_plain(cell.config), indent=2) + "\n"
-                    write_atomically(place / "config.json", text.encode())
-                fitted = fit(
-                    train[cell.config.labels.fraction],
-                    val,
-                    cell.config,
-                    LANDCOVER_AI,
-                    place,
-                    on_step=lambda cell=cell: progress.step(cell),  # type: ignore[misc]  # mypy wants no default here
-                    on_epoch=lambda result, best, cell=cell: progress.epoch(cell, result, best),  # type: ignore[misc]
-                )
-                results.append(_result(cell, fitted))
-                if is_main():
-                    write_report(benchmark.output, results, LANDCOVER_AI.names, setting)
+                _run_one(benchmark, cell, data, progress)
+                if is_main() and time.monotonic() - reported > _REPORT_SECONDS:
+                    reported = _report(benchmark.output, setting, lambda _text: None)
         finally:
             progress.close()
-        say("\n" + table(results) + f"\n\nWritten to {benchmark.output / 'report.md'} and report.json.")
-        return results
+            if is_main():
+                _report(benchmark.output, setting, say)
+        barrier()
+        return collect(benchmark.output) if any(benchmark.output.rglob(RESULT_FILE)) else []
+
+
+def _report(output: Path, setting: dict[str, Any], say: Callable[[str], None]) -> float:
+    """Write the report of what is finished, if anything is; return when."""
+    if any(output.rglob(RESULT_FILE)):
+        results = collect(output)
+        paths = write_report(output, results, setting)
+        say(f"\n{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
+    return time.monotonic()
+
+
+def _run_one(benchmark: Benchmark, cell: Cell, data: DataSet, progress: GridProgress) -> None:
+    before = state_of(benchmark.output / cell.name, cell, data.key)
+    if before.finished:
+        progress.skipped(cell)
+    with EventLog(benchmark.output / cell.name if benchmark.tensorboard and is_main() else None) as events:
+
+        def on_epoch(result: object, best: object) -> None:
+            progress.epoch(cell, result, best)  # type: ignore[arg-type]  # both are EpochResult
+            events.add(result, data.scheme.names)  # type: ignore[arg-type]
+
+        result = run_cell(
+            cell,
+            benchmark.output,
+            data,
+            say=progress.say,
+            on_start=lambda done: progress.skipped(cell, done),
+            on_step=lambda: progress.step(cell),
+            on_epoch=on_epoch,
+            save_seconds=60 * benchmark.checkpoint_minutes,
+        )
+    if result is None:
+        progress.skipped(cell)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    benchmark = tyro.cli(Benchmark, args=arguments, prog="python -m trainer.benchmark", description=__doc__)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if given[:1] == ["report"]:
+            asked = tyro.cli(Report, args=given[1:], prog="python -m trainer.benchmark report")
+            results = collect(asked.folder)
+            paths = write_report(asked.folder, results, {"cells": len(results)})
+            print(f"{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
+            return 0
+        benchmark = tyro.cli(Benchmark, args=given, prog="python -m trainer.benchmark", description=__doc__)
+        if benchmark.list:
+            print("\n".join(cell.name for cell in benchmark.cells()))
+            return 0
         run(benchmark)
     except PartialSegError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\nStopped. Cells that were finished are reported in {benchmark.output}.", file=sys.stderr)
+        print(
+            "\nStopped. What is finished is kept, and the same command goes on from here; "
+            "python -m trainer.benchmark report FOLDER writes the report of the finished cells.",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

@@ -31,6 +31,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "load_checkpoint",
+    "load_content",
     "raw_state_dict",
     "save_checkpoint",
     "versions",
@@ -139,8 +140,15 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
+def save_checkpoint(path: str | Path, checkpoint: Checkpoint, training: dict[str, Any] | None = None) -> None:
     """Write a checkpoint, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+    checkpoint : Checkpoint
+    training : dict, optional
+        What training needs besides to go on (`trainer.resume`): tensors and plain values.
 
     Raises
     ------
@@ -160,6 +168,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "step": int(checkpoint.step),
         "state_dict": raw_state_dict(checkpoint.state_dict),
     }
+    if training is not None:
+        content["training"] = training
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
@@ -177,8 +187,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         ) from error
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint; nothing in the file is executed.
+def load_content(path: str | Path) -> dict[str, Any]:
+    """Read all that a checkpoint holds; nothing in the file is executed.
 
     Raises
     ------
@@ -205,6 +215,18 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path}: written by a newer version (format {content['format']}; this one reads up to {FORMAT}). "
             "Update napari-partialseg."
         )
+    return content
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint; nothing in the file is executed.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, no checkpoint of this tool, or of a newer format.
+    """
+    content = load_content(path)
     try:
         return Checkpoint(
             model=from_plain(ModelConfig, content["model"]),

@@ -5,13 +5,10 @@ Nothing here imports torch, so the viewer may use it.
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from annotations.errors import PartialSegError
+from trainer.plain import ConfigError, from_plain, to_plain
 
 __all__ = [
     "AugmentConfig",
@@ -30,11 +27,6 @@ __all__ = [
 ]
 
 ModelName = Literal["unet", "unetplusplus"]
-T = TypeVar("T")
-
-
-class ConfigError(PartialSegError, ValueError):
-    """A configuration holds a value that cannot be used."""
 
 
 def _positive(owner: object, *names: str) -> None:
@@ -60,6 +52,14 @@ class ModelConfig:
     """Normalisation in each block."""
     upsampling: Literal["transposed", "bilinear"] = "transposed"
     """How the decoder doubles the resolution."""
+    align_corners: bool = False
+    """Bilinear upsampling maps corner pixels to corner pixels. What a pixel becomes then depends a little on the size
+    of the block that it is in; the network behind the published report does so."""
+    bottleneck: Literal["full", "half"] = "full"
+    """Channels at the coarsest resolution: twice those above, or as many, with a decoder that is narrower in proportion
+    and needs no convolution to upsample (UNet with bilinear upsampling only)."""
+    init: Literal["he", "torch"] = "he"
+    """First weights of the 3x3 convolutions: by He's rule, or torch's own, which are several times smaller."""
 
     def __post_init__(self) -> None:
         """Check the sizes."""
@@ -70,6 +70,10 @@ class ModelConfig:
             raise ConfigError(f"ModelConfig.levels must be 2 to 6, not {self.levels}")
         if self.deep_supervision and self.name != "unetplusplus":
             raise ConfigError("deep supervision needs UNet++: choose model.name unetplusplus or switch it off")
+        if self.bottleneck == "half" and (self.name != "unet" or self.upsampling != "bilinear"):
+            raise ConfigError("a bottleneck of half the channels needs model.name unet and model.upsampling bilinear")
+        if self.align_corners and self.upsampling != "bilinear":
+            raise ConfigError("align_corners is for model.upsampling bilinear: transposed convolutions have no corners")
 
     @property
     def multiple(self) -> int:
@@ -79,20 +83,31 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class OptimConfig:
-    """The optimiser: Adam with decoupled weight decay, or plain Adam as in the published report."""
+    """The optimiser of the benchmark and of headless training."""
 
-    name: Literal["adam", "adamw"] = "adamw"
-    """Plain Adam adds the decay to the gradient; AdamW applies it to the weights."""
+    name: Literal["adam", "adamw", "muon"] = "adamw"
+    """Plain Adam, as in the published report, adds the decay to the gradient; AdamW applies it to the weights; Muon
+    makes the steps of the 3x3 convolutions orthogonal and leaves the rest to AdamW."""
     lr: float = 3e-3
-    """Learning rate (the peak, for the one-cycle schedule)."""
+    """Learning rate (the peak, for the one-cycle schedule); for Muon that of the 3x3 convolutions."""
+    adam_lr: float = 3e-3
+    """Muon only: the learning rate of what is left to AdamW, on the same schedule."""
     weight_decay: float = 1e-4
     """Weight decay."""
     schedule: Literal["constant", "onecycle"] = "onecycle"
     """Constant, or a rise over the first part of training and a cosine fall to almost 0."""
+    warmup: float = 0.3
+    """The share of training over which the one-cycle schedule rises."""
+    ema: float = 0.0
+    """Decay a step of the moving average of the weights that is scored and kept; 0 for the weights of the moment."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        _positive(self, "lr")
+        _positive(self, "lr", "adam_lr")
+        if not 0 <= self.warmup < 1:
+            raise ConfigError(f"OptimConfig.warmup must be 0 or more and below 1, not {self.warmup}")
+        if not 0 <= self.ema < 1:
+            raise ConfigError(f"OptimConfig.ema must be 0 or more and below 1, not {self.ema}")
         if self.weight_decay < 0:
             raise ConfigError(f"OptimConfig.weight_decay must not be negative, not {self.weight_decay}")
 
@@ -135,17 +150,33 @@ class DeviceConfig:
 class LabelConfig:
     """Which pixels of the ground truth are training labels: the same ones in every epoch."""
 
+    kind: Literal["random", "clicks", "scribbles"] = "random"
+    """Random pixels, or what a person might make: clicks (discs) or strokes."""
     fraction: float = 0.1
     """Share of the pixels, drawn at random in each patch before it is resized; 1 for all."""
     per: Literal["known", "all"] = "known"
     """The share is of the pixels with a ground truth, or (as in the published report) of all pixels of the patch."""
     per_class: bool = False
     """Draw the share of each class by itself, at least one pixel of each."""
+    clicks: int = 5
+    """Clicks in each patch, going round the classes that occur in it."""
+    radius: float = 3.0
+    """Radius of a click's disc, in pixels of the patch before it is resized."""
+    scribbles: int = 1
+    """Strokes for each class that occurs in a patch."""
 
     def __post_init__(self) -> None:
         """Check the share."""
         if not 0 < self.fraction <= 1:
             raise ConfigError(f"LabelConfig.fraction must be above 0 and at most 1, not {self.fraction}")
+        _positive(self, "clicks", "scribbles")
+        if self.radius < 0:
+            raise ConfigError(f"LabelConfig.radius must not be negative, not {self.radius}")
+
+    @property
+    def amount(self) -> float:
+        """How much of its kind: the share, the clicks in a patch, or the strokes for a class in a patch."""
+        return {"random": self.fraction, "clicks": self.clicks, "scribbles": self.scribbles}[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +207,14 @@ class FitConfig:
     """Mean and deviation of each band: of the training patches, or those of ImageNet."""
     antialias: bool = True
     """Average over the pixels that shrinking merges, instead of picking between neighbours."""
+    keep_labels: bool = True
+    """Lose no training label when patches are shrunk: of the labels that become one pixel the most frequent class
+    counts. Otherwise the nearest pixel's label, or none."""
+    select: Literal["miou", "batch_miou"] = "miou"
+    """What the best epoch is best in, on the validation patches: mIoU over the whole set, or the mean of the batches'
+    own, as in the published report."""
+    sync_batchnorm: bool = False
+    """Over several processes: take BatchNorm's statistics over the batches of all of them."""
 
     def __post_init__(self) -> None:
         """Check the sizes."""
@@ -247,77 +286,3 @@ class WorkConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     device: DeviceConfig = field(default_factory=DeviceConfig)
     predict: PredictConfig = field(default_factory=PredictConfig)
-
-
-def to_plain(config: Any) -> dict[str, Any]:
-    """Return a configuration as plain values (dict, list, str, int, float, bool) for JSON and checkpoints."""
-
-    def plain(value: Any) -> Any:
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        if isinstance(value, tuple | list):
-            return [plain(v) for v in value]
-        if isinstance(value, dict):
-            return {str(k): plain(v) for k, v in value.items()}
-        return value
-
-    result: dict[str, Any] = plain(config)
-    return result
-
-
-def _rebuild(kind: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{where}: expected a table of settings, found {value!r}")
-        return from_plain(kind, value, where=where)
-    if origin is tuple:
-        arguments = typing.get_args(kind)
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: expected a list, found {value!r}")
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_rebuild(arguments[0], v, where) for v in value)
-        if len(arguments) != len(value):
-            raise ConfigError(f"{where}: expected {len(arguments)} values, found {len(value)}")
-        return tuple(_rebuild(a, v, where) for a, v in zip(arguments, value, strict=True))
-    if origin in (list, dict) and not isinstance(value, origin):
-        raise ConfigError(f"{where}: expected a {'list' if origin is list else 'table'}, found {value!r}")
-    if origin is Literal:
-        if value not in typing.get_args(kind):
-            choices = ", ".join(str(c) for c in typing.get_args(kind))
-            raise ConfigError(f"{where}: {value!r} is not one of {choices}")
-        return value
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in typing.get_args(kind):
-            return None
-        kinds = [k for k in typing.get_args(kind) if k is not type(None)]
-        return _rebuild(kinds[0], value, where)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, float, str, bool) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-        raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r}")
-    return value
-
-
-def from_plain(kind: type[T], value: dict[str, Any], *, where: str = "") -> T:
-    """Rebuild a dataclass of type `kind` from `to_plain`.
-
-    Fields that are missing take their defaults; fields that are unknown are ignored, so that an older tool opens
-    what a newer one wrote as far as it can.
-
-    Raises
-    ------
-    ConfigError
-        A value has the wrong type or is out of range; the message names the field.
-    """
-    where = where or kind.__name__
-    kinds = typing.get_type_hints(kind)
-    known = {
-        f.name: _rebuild(kinds[f.name], value[f.name], f"{where}.{f.name}")
-        for f in dataclasses.fields(kind)  # type: ignore[arg-type]  # T is a dataclass by contract
-        if f.name in value
-    }
-    try:
-        return kind(**known)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}") from error

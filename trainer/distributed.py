@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import distributed
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["all_reduce_sum", "is_main", "process_group", "rank", "world_size"]
+__all__ = ["all_reduce_sum", "barrier", "broadcast", "is_main", "process_group", "rank", "world_size"]
+
+
+T = TypeVar("T")
 
 
 def _active() -> bool:
@@ -41,6 +44,21 @@ def all_reduce_sum(tensor: Tensor) -> Tensor:
     if world_size() > 1:
         distributed.all_reduce(tensor)
     return tensor
+
+
+def barrier() -> None:
+    """Wait until all processes have come here."""
+    if world_size() > 1:
+        distributed.barrier()
+
+
+def broadcast(value: T) -> T:
+    """Return on all processes what the first one gives; it must be picklable."""
+    if world_size() == 1:
+        return value
+    box = [value]
+    distributed.broadcast_object_list(box)
+    return box[0]
 
 
 @contextmanager

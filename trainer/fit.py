@@ -1,85 +1,121 @@
-"""The epoch loop: train on the labelled pixels of a set of patches, score on another set, keep the best weights."""
+"""The epoch loop: train on the labelled pixels of a set of patches, score on another set, keep the best weights.
+
+A run that is killed goes on where it was, and on the CPU ends with the same weights, bit for bit: what a step does
+depends on the seed and on the step's number alone, and weights, optimiser and moving average are kept together.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from torch import nn
 
-from trainer.augment import augment, photometric
 from trainer.checkpoint import Checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ConfigError, to_plain
-from trainer.distributed import all_reduce_sum, is_main, rank, world_size
+from trainer.distributed import barrier, is_main, world_size
+from trainer.evaluate import evaluate
 from trainer.history import History
 from trainer.landcover_ai import DatasetError
-from trainer.losses import mean_over_labelled, partial_cross_entropy
-from trainer.metrics import ConfusionMatrix, Scores, confusion, scores
-from trainer.models import build_model
-from trainer.patches import batches, dataset_normalisation, labelled_counts
-from trainer.precision import Precision, choose_precision
+from trainer.metrics import Scores, scores
+from trainer.patches import dataset_normalisation, labelled_counts
+from trainer.resume import load_training
+from trainer.training import Training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from annotations.classes import ClassScheme
-    from trainer.config import FitConfig, OptimConfig
-    from trainer.normalisation import Normalisation
+    from trainer.config import FitConfig
     from trainer.patches import PatchSet
 
-__all__ = [
-    "EpochResult",
-    "Fit",
-    "FitResult",
-    "class_weights",
-    "evaluate",
-    "fit",
-    "learning_rate",
-    "make_optimizer",
-    "steps_per_epoch",
-]
+__all__ = ["BEST", "LAST", "EpochResult", "FitResult", "fit"]
 
-_ORDER, _CHANGE = 1, 2  # which random stream: the order of the patches, the change of a patch
+BEST = "best_model.pth"
+LAST = "last_model.pth"
 
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """What an epoch brought; `seconds` includes the scoring."""
+    """What an epoch brought.
+
+    Parameters
+    ----------
+    epoch, step : int
+        From 1; steps made by its end.
+    loss, val_loss : float
+        Mean cross-entropy over labelled pixels.
+    matrix : Tensor (n, n), int64
+        The validation set by truth and prediction.
+    batch_miou, batch_accuracy : float
+        Means over the validation batches' own.
+    seconds : float
+        Training and scoring.
+    waited : float
+        Seconds of the training in which the network stood still for data.
+    """
 
     epoch: int
     step: int
     loss: float
     val_loss: float
-    scores: Scores
+    matrix: Tensor
     batch_miou: float
+    batch_accuracy: float
     seconds: float
+    waited: float
+
+    @property
+    def scores(self) -> Scores:
+        """Scores from the confusion matrix."""
+        return scores(self.matrix)
 
     @property
     def usable(self) -> bool:
         """Whether losses and score are numbers; a network that diverged still has a most likely class everywhere."""
         return all(map(math.isfinite, (self.loss, self.val_loss, self.scores.miou)))
 
+    def better_than(self, other: EpochResult | None, select: str) -> bool:
+        """Whether to keep this epoch's weights rather than the other's."""
+        if not self.usable:
+            return False
+        if other is None:
+            return True
+        if select == "batch_miou":
+            return self.batch_miou > other.batch_miou
+        return self.scores.miou > other.scores.miou
+
     def row(self, class_names: tuple[str, ...]) -> dict[str, Any]:
         """Return plain values for the history."""
+        result = self.scores
         return {
             "epoch": self.epoch,
             "step": self.step,
             "loss": self.loss,
             "val_loss": self.val_loss,
-            "miou": self.scores.miou,
-            "accuracy": self.scores.accuracy,
+            "miou": result.miou,
+            "accuracy": result.accuracy,
             "batch_miou": self.batch_miou,
+            "batch_accuracy": self.batch_accuracy,
             "seconds": self.seconds,
-            **{f"iou {name}": value for name, value in zip(class_names, self.scores.iou, strict=True)},
+            "waited": self.waited,
+            **{f"iou {name}": value for name, value in zip(class_names, result.iou, strict=True)},
         }
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values from which `from_plain` rebuilds it."""
+        names = ("epoch", "step", "loss", "val_loss", "batch_miou", "batch_accuracy", "seconds", "waited")
+        return {"matrix": self.matrix.tolist(), **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def from_plain(cls, value: dict[str, Any]) -> EpochResult:
+        """Rebuild from `to_plain`."""
+        return cls(**{**value, "matrix": torch.tensor(value["matrix"], dtype=torch.int64)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,202 +128,32 @@ class FitResult:
     precision: str
 
 
-def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
-    """Return the rate of a step, 0 .. steps - 1.
+@dataclass
+class _Run:
+    """Where a run is; what is kept of it in the last checkpoint."""
 
-    One-cycle: a cosine from a 25th of the peak up to it over the first 30 %, then a cosine down to almost 0.
-    """
-    if config.schedule == "constant" or steps < 2:
-        return config.lr
-    place = step / (steps - 1)
-    rise = 0.3
-    if place < rise:
-        low, share = config.lr / 25, place / rise
-    else:
-        low, share = config.lr / 1e4, (1 - place) / (1 - rise)
-    return low + (config.lr - low) * (1 - math.cos(math.pi * share)) / 2
+    results: list[EpochResult] = field(default_factory=list)
+    best: EpochResult | None = None
+    seconds: float = 0.0
+    """Of the epochs that have ended."""
+    part: dict[str, float] = field(default_factory=lambda: {"steps": 0, "total": 0.0, "count": 0.0, "waited": 0.0})
+    """The epoch under way: its steps, summed loss, labelled pixels, and seconds of waiting so far."""
+    part_seconds: float = 0.0
 
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "results": [result.to_plain() for result in self.results],
+            "best": 0 if self.best is None else self.best.epoch,
+            "seconds": self.seconds,
+            "part": self.part,
+            "part_seconds": self.part_seconds,
+        }
 
-def steps_per_epoch(config: FitConfig, patches: int) -> int:
-    """Return the number of whole batches, or `min_steps`; what is left over has its turn in another epoch."""
-    return max(patches // config.batch_size, config.min_steps)
-
-
-def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """Return fused Adam or AdamW."""
-    kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-
-
-def class_weights(config: FitConfig, counts: Sequence[int]) -> list[float] | None:
-    """Return the weight of each class in the loss; None for all alike.
-
-    Parameters
-    ----------
-    config : FitConfig
-        Gives the weights, or how far to balance.
-    counts : sequence of int
-        Labelled pixels of each class.
-
-    Returns
-    -------
-    list of float or None
-        Balanced weights average 1 over the labelled pixels, so the scale of the loss stays; a class without pixels has
-        weight 0.
-    """
-    if config.class_weights:
-        if len(config.class_weights) != len(counts):
-            raise ConfigError(f"there are {len(config.class_weights)} class weights for {len(counts)} classes")
-        return list(config.class_weights)
-    if not config.class_balance:
-        return None
-    raw = [count**-config.class_balance if count else 0.0 for count in counts]
-    mean = sum(weight * count for weight, count in zip(raw, counts, strict=True)) / sum(counts)
-    return [weight / mean for weight in raw]
-
-
-def _heads(output: Tensor | list[Tensor]) -> list[Tensor]:
-    return output if isinstance(output, list) else [output]
-
-
-class Fit:
-    """A network in training; `fit` runs it.
-
-    Parameters
-    ----------
-    config : FitConfig
-        Everything that can be set.
-    normalisation : Normalisation
-        Of the images.
-    in_channels : int
-        Bands of the images.
-    counts : sequence of int
-        Labelled training pixels of each class.
-    """
-
-    def __init__(
-        self, config: FitConfig, normalisation: Normalisation, in_channels: int, counts: Sequence[int]
-    ) -> None:
-        self.config = config
-        self.normalisation = normalisation
-        self.classes = classes = len(counts)
-        self.precision: Precision = choose_precision(config.device)
-        torch.manual_seed(config.seed)
-        self.model = self.precision.place(build_model(config.model, in_channels, classes))
-        self.trained = self._wrapped()
-        self.optimizer = make_optimizer(self.model, config.optim)
-        self.scaler = self.precision.grad_scaler()
-        weights = class_weights(config, counts)
-        self.weight = None if weights is None else torch.tensor(weights, device=self.precision.device)
-        self.step = 0
-
-    def _wrapped(self) -> nn.Module:
-        if world_size() == 1:
-            return self.model
-        device = self.precision.device
-        return nn.parallel.DistributedDataParallel(self.model, device_ids=[device] if device.type == "cuda" else None)
-
-    def _groups(self, patches: int, epoch: int) -> list[NDArray[np.int64]]:
-        rng = np.random.default_rng([self.config.seed, _ORDER, epoch])
-        steps, size = steps_per_epoch(self.config, patches), self.config.batch_size
-        rounds = max(-(-steps * size // patches), 1) if steps > 1 else 1
-        order = np.concatenate([rng.permutation(patches) for _ in range(rounds)])
-        return [order[n * size : (n + 1) * size] for n in range(steps)]
-
-    def train_epoch(self, patches: PatchSet, epoch: int, on_step: Callable[[], None] | None = None) -> float:
-        """Go through the patches once; return the mean loss over all labelled pixels."""
-        groups = self._groups(len(patches), epoch)
-        mine = [group[rank() :: world_size()] for group in groups]
-        steps = len(groups) * self.config.epochs
-        sums = torch.zeros(2, dtype=torch.float64, device=self.precision.device)
-        self.trained.train()
-        for nth, (chosen, batch) in enumerate(zip(mine, batches(patches, mine), strict=True)):
-            turn = nth * self.config.batch_size // len(patches)  # 0 but for a set gone through several times
-            for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate(self.config.optim, self.step, steps)
-            sums += self._train_step(*batch, [self._generator(epoch, turn, int(i)) for i in chosen])
-            self.step += 1
-            if on_step is not None:
-                on_step()
-        total, count = all_reduce_sum(sums).tolist()
-        return total / count if count else 0.0
-
-    def _generator(self, epoch: int, turn: int, index: int) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, _CHANGE, epoch, index, *([turn] if turn else [])])
-
-    def _train_step(self, images: Tensor, labels: Tensor, generators: list[np.random.Generator]) -> Tensor:
-        images, labels = self.precision.images(images), labels.to(self.precision.device, non_blocking=True)
-        images, labels = augment(images, labels, self.config.augment, generators)
-        inputs = photometric(self.normalisation.apply(images), self.config.augment, generators)
-        with self.precision.autocast():
-            output = self.trained(self.precision.images(inputs))
-        parts = [partial_cross_entropy(head, labels, self.weight) for head in _heads(output)]
-        total, count = torch.stack([t for t, _ in parts]).mean(), parts[0][1]
-        loss = mean_over_labelled(total, all_reduce_sum(count.clone()), world_size())
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's stub
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return torch.stack([total.detach().double(), count.double()])
-
-
-@torch.inference_mode()
-def evaluate(
-    model: nn.Module,
-    patches: PatchSet,
-    normalisation: Normalisation,
-    precision: Precision,
-    classes: int,
-    batch_size: int,
-) -> tuple[ConfusionMatrix, float, float]:
-    """Score a network on the labelled pixels of a set.
-
-    Returns
-    -------
-    matrix : ConfusionMatrix
-        Over the whole set, on all ranks.
-    batch_miou : float
-        The mean over batches of each batch's own mIoU, as some reports have it: higher or lower than the set's, and
-        dependent on the batch size.
-    loss : float
-        Mean cross-entropy over the labelled pixels.
-    """
-    model.eval()
-    matrix = ConfusionMatrix(classes, precision.device)
-    sums = torch.zeros(2, dtype=torch.float64, device=precision.device)
-    alone: list[Tensor] = []
-    groups = [np.arange(at, min(at + batch_size, len(patches))) for at in range(0, len(patches), batch_size)]
-    for images, labels in batches(patches, groups[rank() :: world_size()]):
-        target = labels.to(precision.device, non_blocking=True)
-        inputs = precision.images(normalisation.apply(precision.images(images)))
-        with precision.autocast():
-            logits = model(inputs)
-        total, count = partial_cross_entropy(logits, target)
-        sums += torch.stack([total.double(), count.double()])
-        alone.append(confusion(logits.float().argmax(1), target, classes))
-        matrix.matrix += alone[-1]
-    mious = [m for m in (scores(one).miou for one in alone) if not math.isnan(m)]
-    means = all_reduce_sum(
-        torch.tensor([sum(mious), len(mious)], dtype=torch.float64, device=precision.device)
-    ).tolist()
-    matrix.reduce()
-    total_loss, counted = all_reduce_sum(sums).tolist()
-    return (
-        matrix,
-        means[0] / means[1] if means[1] else math.nan,
-        total_loss / counted if counted else math.nan,
-    )
-
-
-def _epochs(work: Fit, train: PatchSet, val: PatchSet, on_step: Callable[[], None] | None) -> Iterator[EpochResult]:
-    for epoch in range(1, work.config.epochs + 1):
-        start = time.perf_counter()
-        loss = work.train_epoch(train, epoch, on_step)
-        matrix, batch_miou, val_loss = evaluate(
-            work.model, val, work.normalisation, work.precision, work.classes, work.config.batch_size
-        )
-        seconds = time.perf_counter() - start
-        yield EpochResult(epoch, work.step, loss, val_loss, matrix.scores(), batch_miou, seconds)
+    @classmethod
+    def from_plain(cls, value: dict[str, Any]) -> _Run:
+        results = [EpochResult.from_plain(r) for r in value["results"]]
+        best = next((r for r in results if r.epoch == value["best"]), None)
+        return cls(results, best, value["seconds"], dict(value["part"]), value["part_seconds"])
 
 
 def fit(
@@ -297,6 +163,10 @@ def fit(
     scheme: ClassScheme,
     folder: Path | None = None,
     *,
+    counts: Sequence[int] | None = None,
+    key: str = "",
+    save_seconds: float = 600.0,
+    on_start: Callable[[int], None] | None = None,
     on_step: Callable[[], None] | None = None,
     on_epoch: Callable[[EpochResult, EpochResult | None], None] | None = None,
 ) -> FitResult:
@@ -311,7 +181,16 @@ def fit(
     scheme : ClassScheme
         The classes.
     folder : Path, optional
-        Gets best_model.pth, history.jsonl and history.csv as they come.
+        Gets best_model.pth, last_model.pth, history.jsonl and history.csv as they come. A run of the same
+        configuration and `key` that it holds is taken up where it ended; of another one, it is begun anew.
+    counts : sequence of int, optional
+        Labelled pixels of each class, where they are known better than from the resized patches.
+    key : str
+        Identifies the data.
+    save_seconds : float
+        Within an epoch, what is learnt is kept this often; at its end in any case.
+    on_start : callable, optional
+        Takes the number of steps that an earlier run has made already.
     on_step : callable, optional
         Called after each step.
     on_epoch : callable, optional
@@ -321,42 +200,118 @@ def fit(
     ------
     DatasetError
         No pixel of `train`, or none of `val`, is labelled.
+    CheckpointError
+        What an earlier run left in `folder` is damaged.
     """
-    counts = labelled_counts(train, len(scheme))
-    for name, total in (("training", sum(counts)), ("validation", sum(labelled_counts(val, len(scheme))))):
-        if not total:
+    for name, patches in (("training", train), ("validation", val)):
+        if not sum(labelled_counts(patches, len(scheme))):
             raise DatasetError(
                 f"no pixel of the {name} patches is labelled: there is nothing to learn from or to score"
             )
     if world_size() > config.batch_size:
         raise ConfigError(f"a batch of {config.batch_size} cannot be shared by {world_size()} processes")
-    start = time.perf_counter()
-    work = Fit(config, dataset_normalisation(config, train), train.images.shape[1], counts)
-    history = History(folder) if folder is not None and is_main() else None
-    done: list[EpochResult] = []
-    best: EpochResult | None = None
-    for result in _epochs(work, train, val, on_step):
-        done.append(result)
-        better = result.usable and (best is None or result.scores.miou > best.scores.miou)
-        if better:
-            best = result
-        if history is not None and folder is not None:
-            history.add(result.row(scheme.names))
-            if better:
-                save_checkpoint(folder / "best_model.pth", _checkpoint(work, scheme, result))
+    counts = labelled_counts(train, len(scheme)) if counts is None else counts
+    work = Training(config, dataset_normalisation(config, train), train.images.shape[1], counts)
+    run = _Run()
+    kept = None if folder is None else load_training(folder / LAST, config, key)
+    if kept is not None:
+        work.load_state(kept["state"])
+        run = _Run.from_plain(kept["run"])
+    if on_start is not None:
+        on_start(work.step)
+    loop = _Loop(work, run, train, val, scheme, folder, key, save_seconds)
+    barrier()  # nobody writes before everybody has read
+    loop.write_history()
+    while len(run.results) < config.epochs:
+        result = loop.epoch(len(run.results) + 1, on_step)
         if on_epoch is not None:
-            on_epoch(result, best)
-    return FitResult(tuple(done), best, time.perf_counter() - start, work.precision.reason)
+            on_epoch(result, run.best)
+    return FitResult(tuple(run.results), run.best, run.seconds, work.precision.reason)
 
 
-def _checkpoint(work: Fit, scheme: ClassScheme, result: EpochResult) -> Checkpoint:
-    return Checkpoint(
-        model=work.config.model,
-        in_channels=work.normalisation.bands,
-        scheme=scheme,
-        normalisation=work.normalisation,
-        state_dict=raw_state_dict(work.model),
-        metrics={"epoch": result.epoch, "batch_miou": result.batch_miou, **result.scores.to_json()},
-        config=to_plain(work.config),
-        step=result.step,
-    )
+class _Loop:
+    """One epoch after the other, and the files that they leave."""
+
+    def __init__(
+        self,
+        work: Training,
+        run: _Run,
+        train: PatchSet,
+        val: PatchSet,
+        scheme: ClassScheme,
+        folder: Path | None,
+        key: str,
+        save_seconds: float,
+    ) -> None:
+        self.work, self.run, self.train, self.val = work, run, train, val
+        self.scheme, self.key, self.save_seconds = scheme, key, save_seconds
+        self.folder = folder if is_main() else None
+        self.history = None if self.folder is None else History(self.folder)
+
+    def epoch(self, number: int, on_step: Callable[[], None] | None) -> EpochResult:
+        run, work = self.run, self.work
+        start = saved = time.perf_counter()
+        before = run.part_seconds
+
+        def stepped(part: Callable[[], dict[str, float]]) -> None:
+            nonlocal saved
+            now = time.perf_counter()
+            if now - saved >= self.save_seconds and world_size() == 1:  # ranks' sums are added up at the epoch's end
+                run.part, run.part_seconds = part(), before + now - start
+                self.save_last()
+                saved = time.perf_counter()
+            if on_step is not None:
+                on_step()
+
+        part = work.train_epoch(self.train, number, run.part, stepped)
+        config = work.config
+        found = evaluate(work.predicting, self.val, work.normalisation, work.precision, work.classes, config.batch_size)
+        result = EpochResult(
+            epoch=number,
+            step=work.step,
+            loss=part["total"] / part["count"] if part["count"] else 0.0,
+            val_loss=found.loss,
+            matrix=found.matrix,
+            batch_miou=found.batch_miou,
+            batch_accuracy=found.batch_accuracy,
+            seconds=before + time.perf_counter() - start,
+            waited=part["waited"],
+        )
+        run.results.append(result)
+        run.seconds += result.seconds
+        run.part, run.part_seconds = _Run().part, 0.0
+        better = result.better_than(run.best, config.select)
+        if better:
+            run.best = result
+        if self.folder is not None:
+            if better:
+                save_checkpoint(self.folder / BEST, self.checkpoint(result))
+            self.save_last()  # after the best: killed in between, the epoch is made again and the best with it
+            self.write_history()
+        return result
+
+    def checkpoint(self, result: EpochResult | None) -> Checkpoint:
+        work = self.work
+        metrics: dict[str, Any] = {}
+        if result is not None:
+            metrics = {"epoch": result.epoch, "batch_miou": result.batch_miou, **result.scores.to_json()}
+        return Checkpoint(
+            model=work.config.model,
+            in_channels=work.normalisation.bands,
+            scheme=self.scheme,
+            normalisation=work.normalisation,
+            state_dict=raw_state_dict(work.predicting),
+            metrics=metrics,
+            config=to_plain(work.config),
+            step=work.step,
+        )
+
+    def save_last(self) -> None:
+        if self.folder is not None:
+            last = self.run.results[-1] if self.run.results else None
+            training = {"key": self.key, "state": self.work.state(), "run": self.run.to_plain()}
+            save_checkpoint(self.folder / LAST, self.checkpoint(last), training)
+
+    def write_history(self) -> None:
+        if self.history is not None:
+            self.history.write([result.row(self.scheme.names) for result in self.run.results])

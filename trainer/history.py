@@ -1,4 +1,4 @@
-"""The history of a training run on disk: one JSON line an epoch as it ends, and the same as CSV."""
+"""The history of a training run on disk: one JSON line an epoch, and the same as CSV."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from annotations.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 __all__ = ["History"]
@@ -29,20 +30,19 @@ class History:
         folder.mkdir(parents=True, exist_ok=True)
         self._lines = folder / "history.jsonl"
         self._table = folder / "history.csv"
-        self._rows: list[dict[str, Any]] = []
-        self._lines.write_text("", "utf-8")
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Append a row of plain values; every row has the same keys."""
-        self._rows.append(row)
+    def write(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write all rows so far; plain values, every row with the same keys."""
         # JSON has no word for NaN: null there, an empty field in the table.
-        line = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
-        with self._lines.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        lines = [
+            {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
+            for row in rows
+        ]
+        write_atomically(self._lines, "".join(json.dumps(line) + "\n" for line in lines).encode())
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(self._rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(
-            {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in r.items()} for r in self._rows
+            {k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()} for row in rows
         )
         write_atomically(self._table, text.getvalue().encode())

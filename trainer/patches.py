@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from annotations.classes import UNLABELLED
+from annotations.patch_labels import click_mask, scribble_mask
 from annotations.sampling import random_mask
 from trainer.landcover_ai import DatasetError, Patch, read_patches
 from trainer.normalisation import IMAGENET, Normalisation
@@ -25,12 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PatchSet",
+    "Patches",
     "batches",
     "choose_labels",
     "dataset_normalisation",
     "labelled_counts",
     "load_patches",
+    "read_all",
     "resize",
+    "shrink_labels",
 ]
 
 
@@ -56,16 +61,75 @@ class PatchSet:
         return len(self.names)
 
 
+@dataclass(frozen=True)
+class Patches:
+    """The patches of a split, decoded once, to be labelled in as many ways as there are cells.
+
+    Parameters
+    ----------
+    images : Tensor (N, C, S, S)
+        At the input size, in the type of the files.
+    truth : Tensor (N, P, P), int8
+        The ground truth at the size of the patches, -1 where unknown: labels are drawn before resizing.
+    names : tuple of str
+        Of the patches.
+    n_classes : int
+    """
+
+    images: Tensor
+    truth: Tensor
+    names: tuple[str, ...]
+    n_classes: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def known(self) -> int:
+        """Return the number of pixels with a ground truth, at the size of the patches."""
+        return int((self.truth != UNLABELLED).sum())
+
+    def labelled(self, config: LabelConfig | None, seed: int, *, keep: bool = False) -> tuple[PatchSet, list[int]]:
+        """Draw labels, and resize them to the size of the images.
+
+        Parameters
+        ----------
+        config : LabelConfig or None
+            None for the whole ground truth.
+        seed : int
+        keep : bool
+            Lose no label in shrinking, instead of taking the nearest pixel's.
+
+        Returns
+        -------
+        patches : PatchSet
+        counts : list of int
+            Labelled pixels of each class, before resizing.
+        """
+        size = self.images.shape[-1]
+        labels = torch.empty(len(self), size, size, dtype=torch.int8)
+        counts = torch.zeros(self.n_classes, dtype=torch.int64)
+        for index, truth in enumerate(self.truth):
+            chosen = truth
+            if config is not None:
+                chosen = torch.from_numpy(choose_labels(truth.numpy(), config, seed, index, self.n_classes))
+            counts += torch.bincount(chosen[chosen != UNLABELLED].long(), minlength=self.n_classes)
+            labels[index] = (shrink_labels(chosen[None], size) if keep else resize(chosen[None], size, labels=True))[0]
+        return PatchSet(self.images, labels, self.names), counts.tolist()
+
+
 def choose_labels(truth: NDArray[np.int8], config: LabelConfig, seed: int, index: int, n_classes: int) -> NDArray[Any]:
     """Return the training labels of patch `index`: the same at each call, whatever the order of the patches read.
 
     They are drawn with the seed plus the patch's index, as in the published report.
     """
+    seed += index
+    if config.kind == "clicks":
+        return click_mask(truth, config.clicks, seed, n_classes=n_classes, radius=config.radius)
+    if config.kind == "scribbles":
+        return scribble_mask(truth, config.scribbles, seed, n_classes=n_classes)
     if config.fraction == 1:
         return truth
-    return random_mask(
-        truth, config.fraction, seed + index, n_classes=n_classes, per_class=config.per_class, per=config.per
-    )
+    return random_mask(truth, config.fraction, seed, n_classes=n_classes, per_class=config.per_class, per=config.per)
 
 
 def resize(images: Tensor, size: int, *, labels: bool, antialias: bool = True) -> Tensor:
@@ -79,55 +143,87 @@ def resize(images: Tensor, size: int, *, labels: bool, antialias: bool = True) -
     return moved if images.is_floating_point() else moved.round_().to(images.dtype)
 
 
-def load_patches(
-    patches: Sequence[Patch],
-    config: FitConfig,
-    n_classes: int,
-    labels: Sequence[LabelConfig | None],
-    progress: Callable[[float], None] | None = None,
-) -> list[PatchSet]:
-    """Read patches once, and label them in several ways.
+def shrink_labels(labels: Tensor, size: int) -> Tensor:
+    """Resize labels (N, H, W) so that none is lost: a pixel takes the most frequent class of the labels it merges.
+
+    To pick the nearest pixel, as is usual, throws three of four labels away when the side is halved: with dense labels
+    nobody minds, with sparse ones they are all there is.
+
+    Parameters
+    ----------
+    labels : Tensor (N, H, W), int8
+        -1 where unlabelled.
+    size : int
+        Side of the result; where it is larger than H or W, the nearest pixel is taken after all.
+
+    Returns
+    -------
+    Tensor (N, size, size), int8
+        Of classes that are equally frequent the one with the lower number wins.
+    """
+    height, width = labels.shape[-2:]
+    if size > min(height, width):
+        return resize(labels, size, labels=True)
+    if (height, width) == (size, size):
+        return labels
+    result = torch.full((len(labels), size, size), UNLABELLED, dtype=labels.dtype)
+    for sample, target in zip(labels, result, strict=True):
+        rows, columns = torch.nonzero(sample != UNLABELLED, as_tuple=True)
+        classes = sample[rows, columns].long()
+        if not len(classes):
+            continue
+        count = int(classes.max()) + 1
+        place = (rows * size // height * size + columns * size // width) * count + classes
+        votes = torch.bincount(place, minlength=size * size * count).view(size, size, count)
+        most, winner = votes.max(-1)
+        target[most > 0] = winner[most > 0].to(labels.dtype)
+    return result
+
+
+def read_all(
+    patches: Sequence[Patch], config: FitConfig, n_classes: int, progress: Callable[[float], None] | None = None
+) -> Patches:
+    """Read patches once.
 
     Parameters
     ----------
     patches : sequence of Patch
         From `trainer.landcover_ai.read_split`.
     config : FitConfig
-        Gives input size and seed.
+        Gives the input size.
     n_classes : int
         Number of classes.
-    labels : sequence of LabelConfig or None
-        One result each; None for the whole ground truth.
     progress : callable, optional
         Takes the share done.
-
-    Returns
-    -------
-    list of PatchSet
-        They share their images.
     """
     # Sheet by sheet, since opening a file costs more than reading a patch of it.
     order = sorted(range(len(patches)), key=lambda i: (patches[i].image, i))
     images: Tensor | None = None
-    targets = [torch.empty(len(patches), config.input_size, config.input_size, dtype=torch.int8) for _ in labels]
+    truths: Tensor | None = None
     for done, (index, (_, pixels, truth)) in enumerate(
         zip(order, read_patches([patches[i] for i in order], n_classes), strict=True), 1
     ):
         shrunk = resize(
             torch.from_numpy(pixels).permute(2, 0, 1)[None], config.input_size, labels=False, antialias=config.antialias
         )
-        if images is None:
+        if images is None or truths is None:
             images = torch.empty(len(patches), *shrunk.shape[1:], dtype=shrunk.dtype)
+            truths = torch.empty(len(patches), *truth.shape, dtype=torch.int8)
         images[index] = shrunk[0]
-        for target, choice in zip(targets, labels, strict=True):
-            chosen = truth if choice is None else choose_labels(truth, choice, config.seed, index, n_classes)
-            target[index] = resize(torch.from_numpy(chosen)[None], config.input_size, labels=True)[0]
+        truths[index] = torch.from_numpy(truth)
         if progress is not None:
             progress(done / len(patches))
-    if images is None:
+    if images is None or truths is None:
         raise DatasetError("there are no patches to read")
-    names = tuple(p.name for p in patches)
-    return [PatchSet(images, target, names) for target in targets]
+    return Patches(images, truths, tuple(p.name for p in patches), n_classes)
+
+
+def load_patches(
+    patches: Sequence[Patch], config: FitConfig, n_classes: int, labels: Sequence[LabelConfig | None]
+) -> list[PatchSet]:
+    """Read patches once, and label them in several ways; None stands for the whole ground truth. They share images."""
+    read = read_all(patches, config, n_classes)
+    return [read.labelled(choice, config.seed)[0] for choice in labels]
 
 
 def dataset_normalisation(config: FitConfig, patches: PatchSet) -> Normalisation:
@@ -156,22 +252,35 @@ def dataset_normalisation(config: FitConfig, patches: PatchSet) -> Normalisation
     return Normalisation(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
-def batches(patches: PatchSet, indices: Sequence[NDArray[np.int64]]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield images and labels of each group of indices; a thread gathers the next while one is in use."""
+def batches(
+    patches: PatchSet, indices: Sequence[NDArray[np.int64]], waited: Callable[[float], None] | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield images and labels of each group of indices; a thread gathers the next while one is in use.
+
+    Parameters
+    ----------
+    patches : PatchSet
+    indices : sequence of ndarray
+        One group of patches each.
+    waited : callable, optional
+        Takes the seconds for which each batch was waited for.
+    """
 
     def gather(chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         where = torch.from_numpy(chosen)
         return patches.images[where], patches.labels[where]
 
     with ThreadPoolExecutor(1) as thread:
-        ahead = None
-        for chosen in indices:
-            following = thread.submit(gather, chosen)
-            if ahead is not None:
-                yield ahead.result()
-            ahead = following
-        if ahead is not None:
-            yield ahead.result()
+        ahead = thread.submit(gather, indices[0]) if len(indices) else None
+        for following in [*indices[1:], None]:
+            if ahead is None:
+                return
+            start = time.perf_counter()
+            batch = ahead.result()
+            if waited is not None:
+                waited(time.perf_counter() - start)
+            ahead = None if following is None else thread.submit(gather, following)
+            yield batch
 
 
 def labelled_counts(patches: PatchSet, n_classes: int) -> list[int]:

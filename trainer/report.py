@@ -1,147 +1,126 @@
-"""The benchmark's table: on the screen, as Markdown and as JSON, beside the published figures."""
+"""The benchmark's report, made from the cells' folders: report.html, report.md and report.json.
+
+It reads what is finished, wherever it was computed: cells of several machines are merged by copying their folders
+together. Nothing here imports torch.
+"""
 
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from annotations.errors import PartialSegError
 from annotations.files import write_atomically
+from trainer.reporting.html import page
+from trainer.reporting.markdown import markdown
+from trainer.reporting.numbers import Group, groups, percent_of_full
+from trainer.reporting.tables import PUBLISHED, table
+from trainer.results import RESULT_FILE, CellResult, plain, read_result, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["PUBLISHED", "CellResult", "markdown", "table", "write_report"]
-
-PUBLISHED: Final[dict[tuple[str, float], tuple[float, float, float]]] = {
-    ("unetplusplus", 0.10): (0.5054, 0.5054, 0.8680),
-    ("unet", 0.15): (0.4902, 0.4764, 0.8605),
-    ("unet", 0.10): (0.4887, 0.4775, 0.8640),
-    ("unetplusplus", 0.15): (0.4705, 0.4630, 0.8398),
-}
-"""Best mIoU, final mIoU and final accuracy of the published report, by model and label fraction: on LandCover.ai."""
-_TITLES: Final = {"unet": "UNet", "unetplusplus": "UNet++"}
+__all__ = [
+    "PUBLISHED",
+    "CellResult",
+    "Group",
+    "ReportPaths",
+    "collect",
+    "groups",
+    "percent_of_full",
+    "table",
+    "write_report",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class CellResult:
-    """One trained cell of the grid; NaN where no epoch gave a usable score.
+class ReportPaths:
+    """Where the report's three files are."""
 
-    `best_miou` and `final_miou` come from one confusion matrix over the validation set; `best_batch_miou` and
-    `final_batch_miou` are means over the batches' own mIoU, in the same two epochs, as the published report has them.
+    html: Path
+    md: Path
+    json: Path
+
+
+def _natural(name: str) -> list[tuple[bool, float, str]]:
+    """Order names so that unet_frac0.1 comes before unet_frac10, and that before unet_frac100."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", name)
+    return [(i % 2 == 1, float(part) if i % 2 else 0.0, part) for i, part in enumerate(parts)]
+
+
+def collect(folder: Path) -> list[CellResult]:
+    """Read the results of all finished cells below a folder.
+
+    Returns
+    -------
+    list of CellResult
+        Named by their place below the folder, whatever they were called where they were computed; ordered by name.
+
+    Raises
+    ------
+    ResultError
+        A result is damaged or of a newer version.
+    PartialSegError
+        There is none.
     """
-
-    name: str
-    model: str
-    fraction: float
-    seed: int
-    width: int
-    epochs: int
-    best_epoch: int
-    best_miou: float
-    final_miou: float
-    final_accuracy: float
-    best_batch_miou: float
-    final_batch_miou: float
-    best_iou: tuple[float, ...]
-    seconds: float
-
-
-_HEADER: Final = (
-    "Architecture",
-    "Labels",
-    "Best mIoU",
-    "Final mIoU",
-    "Final accuracy",
-    "Best mIoU (batch mean)",
-    "Minutes",
-    "Published best / final / accuracy",
-)
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
-
-
-def _rows(cells: Sequence[CellResult]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for cell in sorted(cells, key=lambda c: (math.isnan(c.best_miou), -c.best_miou)):
-        published = PUBLISHED.get((cell.model, round(cell.fraction, 6)))
-        rows.append(
-            (
-                _TITLES.get(cell.model, cell.model),
-                f"{100 * cell.fraction:g} %",
-                _number(cell.best_miou),
-                _number(cell.final_miou),
-                _number(cell.final_accuracy),
-                _number(cell.best_batch_miou),
-                f"{cell.seconds / 60:.1f}",
-                " / ".join(map(_number, published)) if published else "–",
-            )
+    cells = []
+    for path in folder.rglob(RESULT_FILE):
+        result = read_result(path.parent)
+        if result is not None:
+            cells.append(replace(result, name=path.parent.relative_to(folder).as_posix()))
+    if not cells:
+        raise PartialSegError(
+            f"{folder}: holds no finished cell (a folder with {RESULT_FILE}). Run python -m trainer.benchmark --output "
+            f"{folder} first, or name the folder that the cells are in."
         )
-    return rows
+    return sorted(cells, key=lambda c: (_natural(c.name), c.name))
 
 
-def table(cells: Sequence[CellResult]) -> str:
-    """Return the table as a Markdown table with aligned columns, best cell first."""
-    rows = [_HEADER, *_rows(cells)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
-    lines = ["| " + " | ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return "\n".join(lines)
+def _json(cells: Sequence[CellResult], grouped: Sequence[Group], setting: dict[str, Any]) -> dict[str, Any]:
+    values = [{**to_json(c), "percent_of_full": plain(percent_of_full(c, cells))} for c in cells]
+    for value in values:
+        del value["format"]
+    names = ("best_miou", "final_miou", "final_accuracy")
+    return {
+        "cells": values,
+        "groups": [plain(g.to_json()) for g in grouped],
+        "published": [
+            {"model": model, "fraction": fraction, **dict(zip(names, scores, strict=True))}
+            for (model, fraction), scores in PUBLISHED.items()
+        ],
+        "classes": list(cells[0].scheme.names),
+        "setting": setting,
+    }
 
 
-def markdown(cells: Sequence[CellResult], class_names: Sequence[str], setting: dict[str, Any]) -> str:
-    """Return the report as Markdown."""
-    lines = [
-        "# UNet and UNet++ on sparse labels",
-        "",
-        table(cells),
-        "",
-        "mIoU is the mean over classes, from one confusion matrix over the labelled pixels of the validation set; a "
-        "class in neither truth nor prediction is left out. The batch mean averages each batch's own mIoU instead, as "
-        "the published report does. The published figures are for LandCover.ai at 384 px, width 64, on an A100: they "
-        "stand beside for orientation; only the batch mean of `--preset paper` on that data is like them.",
-        "",
-        "## IoU per class, in the best epoch",
-        "",
-        "| Cell | Epoch | " + " | ".join(class_names) + " |",
-        "|" + "---|" * (len(class_names) + 2),
-    ]
-    lines += [f"| {c.name} | {c.best_epoch} | " + " | ".join(map(_number, c.best_iou)) + " |" for c in cells]
-    lines += ["", "## Setting", "", *(f"- {key}: {value}" for key, value in setting.items()), ""]
-    return "\n".join(lines)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_report(
-    folder: Path, cells: Sequence[CellResult], class_names: Sequence[str], setting: dict[str, Any]
-) -> tuple[Path, Path]:
-    """Write report.md and report.json into a folder; return both paths.
+def write_report(folder: Path, cells: Sequence[CellResult], setting: dict[str, Any]) -> ReportPaths:
+    """Write report.html, report.md and report.json into a folder.
 
     Parameters
     ----------
     folder : Path
-        Made when missing.
+        Made when missing. Holds the cells' folders: training curves, examples and environments are shown as far as they
+        are there.
     cells : sequence of CellResult
-        What is finished.
-    class_names : sequence of str
-        In the order of the label values.
+        What is finished, at least one, named by their place below the folder.
     setting : dict
-        Plain values: data, preset, precision, versions and the like.
+        Plain values: data, precision, versions and the like.
+
+    Raises
+    ------
+    PartialSegError
+        There is no cell.
     """
+    if not cells:
+        raise PartialSegError(f"{folder}: there is no finished cell to report. Run python -m trainer.benchmark first.")
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"cells": [_plain(asdict(c)) for c in cells], "classes": list(class_names), "setting": _plain(setting)}
-    paths = folder / "report.md", folder / "report.json"
-    write_atomically(paths[0], markdown(cells, class_names, setting).encode())
-    write_atomically(paths[1], (json.dumps(content, indent=2) + "\n").encode())
+    grouped, setting = groups(cells), plain(setting)
+    paths = ReportPaths(folder / "report.html", folder / "report.md", folder / "report.json")
+    content = json.dumps(_json(cells, grouped, setting), indent=2, default=str)
+    write_atomically(paths.json, (content + "\n").encode())
+    write_atomically(paths.md, markdown(cells, grouped, setting).encode())
+    write_atomically(paths.html, page(folder, cells, grouped, setting).encode())
     return paths

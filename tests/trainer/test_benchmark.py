@@ -1,26 +1,23 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import rasterio
 import torch
-from rasterio.transform import Affine
+from filelock import FileLock
 
-from trainer import benchmark, report
+from trainer import benchmark, cell_run
 from trainer.benchmark import Benchmark
 from trainer.checkpoint import load_checkpoint
-from trainer.config import ConfigError, FitConfig, from_plain
-from trainer.presets import PRESETS
-from trainer.report import CellResult
+from trainer.config import FitConfig, from_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FAST = ["--width", "4", "--input-size", "32", "--epochs", "2", "--batch-size", "2", "--device", "cpu"]
+ONE = ["--models", "unet", "--fractions", "0.1"]
 
 
 @pytest.fixture(autouse=True)
@@ -30,87 +27,157 @@ def threads():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    truth = np.kron(np.random.default_rng(0).integers(0, 5, (16, 24)), np.ones((64, 64))).astype(np.uint8)
-    colours = np.array([[200, 180, 140], [230, 80, 50], [40, 150, 60], [40, 120, 210], [90, 90, 110]], np.uint8)
-    for name, pixels in (("images", np.moveaxis(colours[truth], -1, 0)), ("masks", truth[None])):
-        (folder / name).mkdir()
-        with rasterio.open(
-            folder / name / "s.tif",
-            "w",
-            "GTiff",
-            1536,
-            1024,
-            len(pixels),
-            dtype="uint8",
-            crs="EPSG:32640",
-            transform=Affine(0.5, 0, 3e5, 0, -0.5, 3e6),
-        ) as target:
-            target.write(pixels)
-    (folder / "train.txt").write_text("s_0\ns_1\ns_2\ns_3\n")
-    (folder / "val.txt").write_text("s_4\ns_5\n")
-    return folder
-
-
-def test_the_four_cells(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_grid(tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "runs"
-    assert benchmark.main(["--data", str(data), "--output", str(output), *FAST]) == 0
+    assert benchmark.main(["--data", str(tiny_data), "--output", str(output), *FAST, "--width", "16"]) == 0
     content = json.loads((output / "report.json").read_text())
-    names = [f"{model}_frac{percent}" for model in ("unet", "unetplusplus") for percent in (10, 15)]
-    assert [cell["name"] for cell in content["cells"]] == names
+    names = {f"{model}_frac{percent}" for model in ("unet", "unetplusplus") for percent in (10, 15, 100)}
+    assert {cell["name"] for cell in content["cells"]} == names
     for cell in content["cells"]:
         folder = output / cell["name"]
         saved = load_checkpoint(folder / "best_model.pth")
         assert saved.model.name == cell["model"]
-        assert saved.model.width == cell["width"] == 4
-        assert saved.metrics["miou"] == cell["best_miou"]
+        assert saved.model.width == cell["width"] == 16
+        assert saved.metrics["miou"] == cell["best_miou"] == cell["val"]["miou"]
+        assert load_checkpoint(folder / "last_model.pth").metrics["miou"] == cell["final_miou"]
         assert cell["seed"] == 42
         assert cell["seconds"] > 0
+        assert 0 <= cell["wait_share"] < 1
         assert 0 <= cell["final_miou"] <= cell["best_miou"] <= 1
+        assert cell["steps"] == 4
+        matrix = np.array(cell["val"]["confusion"])
+        assert matrix.sum() == 32 * 32
+        assert cell["val"]["accuracy"] == pytest.approx(matrix.trace() / matrix.sum())
+        assert np.array(cell["test"]["confusion"]).sum() == 32 * 32
+        assert sum(cell["labelled"]) == round(cell["fraction"] * 512 * 512) * 4
         config = from_plain(FitConfig, json.loads((folder / "config.json").read_text()))
         assert config.labels.fraction == cell["fraction"]
         history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
         assert [line["epoch"] for line in history] == [1, 2]
         assert history[-1]["miou"] == cell["final_miou"]
-        assert history[-1]["accuracy"] == cell["final_accuracy"]
-    text = (output / "report.md").read_text()
+        assert history[-1]["batch_accuracy"] == cell["final_batch_accuracy"]
+        about = json.loads((folder / "environment.json").read_text())
+        assert about["versions"]["torch"] == str(torch.__version__)
+        with np.load(folder / "gallery.npz") as gallery:
+            assert gallery["image"].shape == (1, 32, 32, 3)
+            assert gallery["names"].tolist() == ["s_4"]
+            labelled = gallery["labels"] >= 0
+            np.testing.assert_array_equal(gallery["labels"][labelled], gallery["truth"][labelled])
+        reference = next(c for c in content["cells"] if c["model"] == cell["model"] and c["fraction"] == 1)
+        assert cell["percent_of_full"] == pytest.approx(100 * cell["best_miou"] / reference["best_miou"])
     printed = capsys.readouterr().out
-    for shown in (text, printed):
-        assert "Best mIoU (batch mean)" in shown
-        assert "0.5054 / 0.5054 / 0.8680" in shown
-        assert f"{content['cells'][0]['best_miou']:.4f}" in shown
+    assert "4 training, 1 validation and 1 test patches at 32 px" in printed
     assert "epoch 2/2" in printed
     assert "ETA 0:00" in printed
+    assert (output / "report.html").is_file()
+    assert "unetplusplus" in (output / "report.md").read_text()
 
 
-def test_without_data_it_makes_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+def test_a_finished_cell_is_left_alone_until_its_configuration_changes(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", str(tiny_data), "--output", str(tmp_path), *ONE, *FAST]
+    assert benchmark.main(arguments) == 0
+    first = (tmp_path / "unet_frac10_w4" / "best_model.pth").read_bytes()
+    capsys.readouterr()
+    assert benchmark.main([*arguments, "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("finished already") == 2
+    assert "epoch" not in printed
+    assert (tmp_path / "unet_frac10_w4" / "best_model.pth").read_bytes() == first
+    assert benchmark.main([*arguments, "--epochs", "1", "--only", "unet_frac10_w4"]) == 0
+    printed = capsys.readouterr().out
+    assert "unet_frac10_w4: its configuration has changed (epochs 2 -> 1), so it is run again." in printed
+    assert "epoch 1/1" in printed
+
+
+def test_one_cell_at_a_time_gives_the_same_report(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", str(tiny_data), *ONE, *FAST, "--clicks-per-patch", "5", "--scribbles", "1"]
+    assert benchmark.main([*arguments, "--list"]) == 0
+    names = capsys.readouterr().out.split()
+    assert names == [f"unet_{what}_w4" for what in ("clicks5", "scribbles1", "frac10", "frac100")]
+    for name in reversed(names):
+        assert benchmark.main([*arguments, "--output", str(tmp_path / "apart"), "--only", name]) == 0
+    assert benchmark.main(["report", str(tmp_path / "apart")]) == 0
+    assert benchmark.main([*arguments, "--output", str(tmp_path / "whole")]) == 0
+    whole, apart = (json.loads((tmp_path / run / "report.json").read_text())["cells"] for run in ("whole", "apart"))
+    for one, other in zip(whole, apart, strict=True):
+        for measured in ("seconds", "wait_share"):
+            del one[measured], other[measured]
+        assert one == other
+    clicks = next(cell for cell in whole if cell["labels"] == "clicks")
+    assert clicks["amount"] == 5
+    # 5 discs of 29 pixels in each of 4 patches, less where they meet or are cut off
+    assert clicks["fraction"] == pytest.approx(5 * 29 / 512**2, rel=0.1)
+    assert sum(clicks["labelled"]) == pytest.approx(clicks["fraction"] * 4 * 512**2)
+
+
+def test_the_paper_s_cells_lie_apart(tiny_data: Path, tmp_path: Path) -> None:
+    arguments = ["--data", str(tiny_data), "--output", str(tmp_path), *ONE, *FAST, "--epochs", "1"]
+    assert benchmark.main([*arguments, "--preset", "paper"]) == 0
+    assert benchmark.main(arguments) == 0
+    cells = json.loads((tmp_path / "report.json").read_text())["cells"]
+    assert {cell["name"] for cell in cells} == {
+        *("unet_frac10_w4", "unet_frac100_w4", "paper/unet_frac10_w4", "paper/unet_frac100_w4")
+    }
+    saved = load_checkpoint(tmp_path / "paper" / "unet_frac10_w4" / "best_model.pth")
+    assert (saved.model.bottleneck, saved.model.align_corners) == ("half", True)
+
+
+def test_another_process_s_cell_is_left_to_it(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "unet_frac10_w4"
+    folder.mkdir()
+    arguments = ["--data", str(tiny_data), "--output", str(tmp_path), *ONE, *FAST, "--epochs", "1"]
+    with FileLock(folder / ".lock"):
+        assert benchmark.main(arguments) == 0
+    assert "unet_frac10_w4: another process is at work on it" in capsys.readouterr().out
+    assert sorted(p.parent.name for p in tmp_path.rglob("result.json")) == ["unet_frac100_w4"]
+
+
+def test_without_a_test_split(tiny_data: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("images", "masks", "train.txt", "val.txt"):
+        (data / name).symlink_to(tiny_data / name)
+    arguments = ["--data", str(data), "--output", str(tmp_path / "runs"), *ONE, *FAST, "--epochs", "1"]
+    assert benchmark.main(arguments) == 0
+    cells = json.loads((tmp_path / "runs" / "report.json").read_text())["cells"]
+    assert [cell["test"] for cell in cells] == [None, None]
+
+
+def test_without_data_it_makes_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_data: Path) -> None:
     from annotations import sample
 
     asked: list[tuple[Path, int]] = []
 
     def make(folder: Path, seed: int = 0) -> Path:
         asked.append((folder, seed))
-        return data
+        return tiny_data
 
     monkeypatch.setattr(sample, "write_landcover_layout", make)
-    arguments = ["--output", str(tmp_path), "--models", "unet", "--fractions", "0.1", *FAST, "--epochs", "1"]
+    arguments = ["--output", str(tmp_path), *ONE, *FAST, "--epochs", "1"]
     assert benchmark.main(arguments) == 0
     assert len(asked) == 1
-    assert (tmp_path / "unet_frac10" / "best_model.pth").is_file()
+    assert (tmp_path / "unet_frac10_w4" / "best_model.pth").is_file()
 
 
-def test_what_cannot_be_used_is_said(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_used_is_said(tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = ["--output", str(tmp_path / "runs"), *FAST]
     for arguments, message in (
         (["--data", str(tmp_path / "none")], "none: there is no such folder"),
         (["--data", str(tmp_path)], "train.txt: is missing"),
-        (["--data", str(data), "--fractions", "0"], "fraction must be above 0"),
-        (["--data", str(data), "--fractions", "0.1", "0.1"], "the grid needs different cells"),
-        (["--data", str(data), "--width", "5"], "must be a multiple of 4"),
+        (["--data", str(tiny_data), "--fractions", "0"], "fraction must be above 0"),
+        (["--data", str(tiny_data), "--fractions", "0.1", "0.1"], "the grid needs different cells"),
+        (["--data", str(tiny_data), "--width", "5"], "must be a multiple of 4"),
+        (["--data", str(tiny_data), "--clicks-per-patch", "0"], "clicks must be above 0"),
+        (["--data", str(tiny_data), "--only", "unet_frac11"], "there is no cell unet_frac11"),
+        (["report", str(tmp_path / "runs")], "runs"),
     ):
-        assert benchmark.main([*runs, *arguments]) == 2
+        assert benchmark.main([*runs, *arguments] if arguments[0] != "report" else arguments) == 2
         error = capsys.readouterr().err
         assert error.startswith("error: ")
         assert message in error
@@ -118,44 +185,39 @@ def test_what_cannot_be_used_is_said(data: Path, tmp_path: Path, capsys: pytest.
 
 
 def test_ctrl_c_keeps_what_is_finished(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = benchmark.fit
+    real = cell_run.fit
     calls: list[object] = []
 
     def interrupted(*arguments: object, **options: object) -> object:
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(*arguments, **options)
+        return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(benchmark, "fit", interrupted)
-    assert benchmark.main(["--data", str(data), "--output", str(tmp_path), "--models", "unet", *FAST]) == 130
-    assert "Stopped" in capsys.readouterr().err
+    monkeypatch.setattr(cell_run, "fit", interrupted)
+    arguments = ["--data", str(tiny_data), "--output", str(tmp_path), "--models", "unet", *FAST]
+    assert benchmark.main(arguments) == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
     cells = json.loads((tmp_path / "report.json").read_text())["cells"]
-    assert [cell["name"] for cell in cells] == ["unet_frac10"]
+    assert [cell["name"] for cell in cells] == ["unet_frac10_w4"]
 
 
-def test_the_paper_s_settings() -> None:
-    config = PRESETS["paper"]
-    assert (config.optim.name, config.optim.lr, config.optim.weight_decay) == ("adam", 1e-5, 1e-4)
-    assert (config.batch_size, config.epochs, config.input_size, config.model.width) == (32, 12, 384, 64)
-    assert config.class_weights == (0.66, 1.27, 1.12, 1.03, 1.91)
-    assert (config.seed, config.labels.per, config.normalise) == (42, "all", "imagenet")
+def test_event_files(tiny_data: Path, tmp_path: Path) -> None:
+    loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    arguments = ["--data", str(tiny_data), "--output", str(tmp_path), *ONE, *FAST, "--tensorboard"]
+    assert benchmark.main([*arguments, "--only", "unet_frac10_w4"]) == 0
+    events = loading.EventAccumulator(str(tmp_path / "unet_frac10_w4"))
+    events.Reload()
+    points = events.Scalars("miou")
+    history = [json.loads(line) for line in (tmp_path / "unet_frac10_w4" / "history.jsonl").read_text().splitlines()]
+    assert [p.step for p in points] == [2, 4]
+    assert [p.value for p in points] == pytest.approx([line["miou"] for line in history])
 
 
-def test_cells_and_their_names() -> None:
-    cells = Benchmark(models=("unet",), fractions=(0.1, 0.15, 0.001, 1.0)).cells()
-    assert [cell.name for cell in cells] == ["unet_frac10", "unet_frac15", "unet_frac0.1", "unet_frac100"]
-    assert Benchmark(preset="paper", epochs=3).fit_config().epochs == 3
-    with pytest.raises(ConfigError, match="at least one"):
-        Benchmark(models=()).cells()
-
-
-def test_a_cell_without_a_score_is_shown_as_such(tmp_path: Path) -> None:
-    nothing = CellResult(
-        "unet_frac10", "unet", 0.1, 42, 16, 2, 0, *[math.nan] * 5, best_iou=(math.nan,) * 5, seconds=3.0
-    )
-    report.write_report(tmp_path, [nothing], tuple("abcde"), {"data": "x", "share": math.nan})
-    assert json.loads((tmp_path / "report.json").read_text())["cells"][0]["best_miou"] is None
-    assert "| – " in report.table([nothing])
+def test_without_settings_the_grid_is_the_report_s() -> None:
+    assert {(c.config.model.name, c.config.labels.fraction) for c in Benchmark().cells()} == {
+        (model, fraction) for model in ("unet", "unetplusplus") for fraction in (0.1, 0.15, 1.0)
+    }
+    assert {c.config.labels.kind for c in Benchmark(clicks_per_patch=(5,)).cells()} == {"clicks", "random"}

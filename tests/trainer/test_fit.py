@@ -18,12 +18,15 @@ from trainer.augment import dihedral
 from trainer.checkpoint import load_checkpoint
 from trainer.config import AugmentConfig, ConfigError, DeviceConfig, FitConfig, ModelConfig, OptimConfig
 from trainer.distributed import process_group
-from trainer.fit import class_weights, evaluate, fit, learning_rate
+from trainer.evaluate import evaluate
+from trainer.fit import fit
 from trainer.landcover_ai import DatasetError
 from trainer.metrics import confusion, scores
 from trainer.normalisation import IMAGENET
+from trainer.optim import learning_rate
 from trainer.patches import PatchSet
 from trainer.precision import choose_precision
+from trainer.training import class_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,9 +79,13 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path, name: str) -> None:
     saved = load_checkpoint(tmp_path / "best_model.pth")
     assert saved.metrics["epoch"] == result.best.epoch
     assert saved.scheme == SCHEME
-    matrix, batch_miou, loss = evaluate(saved.build(), val, saved.normalisation, choose_precision(config.device), 3, 4)
-    assert matrix.scores() == result.best.scores
-    assert (batch_miou, loss) == (result.best.batch_miou, result.best.val_loss)
+    found = evaluate(saved.build(), val, saved.normalisation, choose_precision(config.device), 3, 4)
+    assert found.scores == result.best.scores
+    assert (found.batch_miou, found.loss) == (result.best.batch_miou, result.best.val_loss)
+    last = load_checkpoint(tmp_path / "last_model.pth")
+    found = evaluate(last.build(), val, last.normalisation, choose_precision(config.device), 3, 4)
+    assert found.scores == result.epochs[-1].scores
+    assert last.step == result.epochs[-1].step
     lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [line["miou"] for line in lines] == [e.scores.miou for e in result.epochs]
     with (tmp_path / "history.csv").open() as file:
@@ -99,12 +106,13 @@ def test_the_batch_average_is_the_mean_of_the_batches() -> None:
     val = make(7, 3, 1.0)
     model = torch.nn.Conv2d(3, 3, 1)
     precision = choose_precision(TINY.device)
-    matrix, batch_miou, _ = evaluate(model, val, IMAGENET, precision, 3, 3)
+    found = evaluate(model, val, IMAGENET, precision, 3, 3)
     with torch.inference_mode():
         guess = model(IMAGENET.apply(val.images)).argmax(1)
-    alone = [scores(confusion(guess[i : i + 3], val.labels[i : i + 3], 3)).miou for i in (0, 3, 6)]
-    assert batch_miou == pytest.approx(sum(alone) / 3)
-    assert torch.equal(matrix.matrix, confusion(guess, val.labels, 3))
+    alone = [scores(confusion(guess[i : i + 3], val.labels[i : i + 3], 3)) for i in (0, 3, 6)]
+    assert found.batch_miou == pytest.approx(sum(s.miou for s in alone) / 3)
+    assert found.batch_accuracy == pytest.approx(sum(s.accuracy for s in alone) / 3)
+    assert torch.equal(found.matrix, confusion(guess, val.labels, 3))
 
 
 def test_a_run_that_diverges_is_never_the_best(tmp_path: Path) -> None:
@@ -167,12 +175,17 @@ def lopsided() -> PatchSet:
 
 
 @pytest.mark.timeout(120)
-def test_two_processes_train_as_one() -> None:
-    # Group normalisation: batch statistics of half a batch are others than of the whole.
+@pytest.mark.parametrize(
+    ("norm", "optimizer"), [("group", "adamw"), ("batch", "adamw"), ("batch", "muon")], ids="-".join
+)
+def test_two_processes_train_as_one(norm: str, optimizer: str) -> None:
+    # Batch statistics of half a batch are others than of the whole, unless they are taken together.
     config = replace(
         TINY,
-        model=replace(TINY.model, norm="group"),
-        optim=OptimConfig(lr=1e-3, schedule="constant"),
+        model=replace(TINY.model, norm=norm),
+        optim=OptimConfig(name=optimizer, lr=1e-3, adam_lr=1e-3, schedule="constant", ema=0.5),
+        sync_batchnorm=norm == "batch",
+        class_balance=0.5,
         device=DeviceConfig(device="cpu", precision="float32", threads=1),
         epochs=2,
     )

@@ -127,9 +127,9 @@ def test_labels_are_the_same_whatever_is_read_with_them(folder: Path) -> None:
     config = FitConfig(model=ModelConfig(levels=3), input_size=512, seed=5)
     patches = read_split(folder, "train")
     tenth, all_pixels, of_all = load_patches(
-        patches, config, 5, [LabelConfig(0.1), LabelConfig(1.0), LabelConfig(0.1, per="all")]
+        patches, config, 5, [LabelConfig(fraction=0.1), LabelConfig(fraction=1.0), LabelConfig(fraction=0.1, per="all")]
     )
-    (again,) = load_patches(patches, config, 5, [LabelConfig(0.1)])
+    (again,) = load_patches(patches, config, 5, [LabelConfig(fraction=0.1)])
     assert torch.equal(tenth.labels, again.labels)
     assert tenth.images is all_pixels.images
     for index, name in enumerate(tenth.names):
@@ -138,7 +138,8 @@ def test_labels_are_the_same_whatever_is_read_with_them(folder: Path) -> None:
         assert int(drawn.sum()) == round(0.1 * int(known.sum()))
         assert torch.equal(tenth.labels[index][drawn], all_pixels.labels[index][drawn])
         assert int((of_all.labels[index] >= 0).sum()) == round(0.1 * 512 * 512), name
-    other_seed = load_patches(patches, FitConfig(config.model, input_size=512, seed=6), 5, [LabelConfig(0.1)])[0]
+    other = FitConfig(config.model, input_size=512, seed=6)
+    (other_seed,) = load_patches(patches, other, 5, [LabelConfig(fraction=0.1)])
     assert not torch.equal(other_seed.labels, tenth.labels)
     assert not torch.equal(tenth.labels[0] >= 0, tenth.labels[1] >= 0)  # each patch has its own
     assert labelled_counts(tenth, 5) == [int((tenth.labels == k).sum()) for k in range(5)]

@@ -118,3 +118,69 @@ def test_wrong_input_is_answered_with_what_to_do() -> None:
         model(torch.rand(1, 4, 32, 32))
     with pytest.raises(ConfigError, match="deep supervision needs"):
         ModelConfig(deep_supervision=True)
+
+
+PAPER = ModelConfig(width=8, levels=3, upsampling="bilinear", align_corners=True, bottleneck="half", init="torch")
+
+
+def test_a_pixel_beyond_reach_changes_nothing_with_aligned_corners_either() -> None:
+    torch.manual_seed(0)
+    model = build_model(PAPER, 1, 2).eval()
+    middle = 2 * model.reach
+    image = torch.rand(1, 1, 4 * model.reach, 4 * model.reach)
+    with torch.inference_mode():
+        before = model(image)
+        for distance in range(model.reach + 1, 2 * model.reach):
+            changed = image.clone()
+            changed[0, 0, middle + distance] += 50
+            assert torch.equal(model(changed)[0, :, middle, middle], before[0, :, middle, middle])
+
+
+def test_the_narrow_network_computes_what_its_description_says() -> None:
+    """The same weights, put together by hand: double convolutions, pooling, aligned upsampling, concatenation."""
+    torch.manual_seed(0)
+    model = build_model(PAPER, 3, 5).eval()
+    weights = list(model.state_dict().values())
+    taken = iter(weights)
+
+    def double(x: torch.Tensor) -> torch.Tensor:
+        for _ in range(2):
+            kernel, gain, shift, mean, variance, _steps = (next(taken) for _ in range(6))
+            x = nn.functional.conv2d(x, kernel, padding=1)
+            x = ((x - mean[:, None, None]) / (variance + 1e-5)[:, None, None].sqrt()) * gain[:, None, None]
+            x = (x + shift[:, None, None]).clamp(min=0)
+        return x
+
+    def up(x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+    image = torch.rand(2, 3, 16, 24)
+    top = double(image)
+    middle = double(nn.functional.max_pool2d(top, 2))
+    bottom = double(nn.functional.max_pool2d(middle, 2))
+    assert (top.shape[1], middle.shape[1], bottom.shape[1]) == (8, 16, 16)
+    x = double(torch.cat([middle, up(bottom)], 1))
+    assert x.shape[1] == 8
+    x = double(torch.cat([top, up(x)], 1))
+    expected = nn.functional.conv2d(x, next(taken), next(taken))
+    with torch.inference_mode():
+        torch.testing.assert_close(model(image), expected)
+
+
+def test_first_weights() -> None:
+    torch.manual_seed(0)
+    theirs = nn.Conv2d(3, 8, 3, padding=1, bias=False).weight
+    torch.manual_seed(0)
+    assert torch.equal(build_model(PAPER, 3, 5).encoder[0][0].weight, theirs)
+    own = build_model(ModelConfig(width=64, levels=3), 3, 5).encoder[1][3].weight
+    assert float(own.detach().std()) == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.03)  # He et al. 2015, fan out
+
+
+def test_what_does_not_go_together_is_said() -> None:
+    for settings in (
+        {"bottleneck": "half"},
+        {"bottleneck": "half", "name": "unetplusplus", "upsampling": "bilinear"},
+        {"align_corners": True},
+    ):
+        with pytest.raises(ConfigError, match="bilinear"):
+            ModelConfig(**settings)

@@ -29,6 +29,8 @@ def build_model(config: ModelConfig, in_channels: int, classes: int) -> UNet | U
     """
     kind = UNetPlusPlus if config.name == "unetplusplus" else UNet
     model = kind(config, in_channels, classes)
+    if config.init == "torch":
+        return model
     for module in model.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
             # He's rule. torch's own default is several times smaller, and Adam's first steps then overturn the weights.

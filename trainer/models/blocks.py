@@ -17,7 +17,10 @@ __all__ = ["ConvBlock", "Upsample", "check_input", "level_widths", "receptive_re
 
 def level_widths(config: ModelConfig) -> list[int]:
     """Return the channels at each resolution, the full one first."""
-    return [config.width * 2**level for level in range(config.levels)]
+    widths = [config.width * 2**level for level in range(config.levels)]
+    if config.bottleneck == "half":
+        widths[-1] //= 2
+    return widths
 
 
 def _norm(kind: Literal["batch", "group"], channels: int) -> nn.Module:
@@ -27,14 +30,20 @@ def _norm(kind: Literal["batch", "group"], channels: int) -> nn.Module:
 
 
 class ConvBlock(nn.Sequential):
-    """Twice: a 3x3 convolution without bias (the normalisation has one), normalisation and ReLU."""
+    """Twice: a 3x3 convolution without bias (the normalisation has one), normalisation and ReLU.
 
-    def __init__(self, in_channels: int, out_channels: int, norm: Literal["batch", "group"]) -> None:
+    `middle` is the number of channels between the two, `out_channels` by default.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, norm: Literal["batch", "group"], middle: int | None = None
+    ) -> None:
+        middle = middle or out_channels
         super().__init__(
-            nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-            _norm(norm, out_channels),
+            nn.Conv2d(in_channels, middle, 3, padding=1, bias=False),
+            _norm(norm, middle),
             nn.ReLU(inplace=True),
-            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+            nn.Conv2d(middle, out_channels, 3, padding=1, bias=False),
             _norm(norm, out_channels),
             nn.ReLU(inplace=True),
         )
@@ -44,17 +53,21 @@ class Upsample(nn.Sequential):
     """Twice the resolution, `out_channels` channels.
 
     The bilinear kind reduces the channels first: interpolating the wide tensor costs three times as much, and both
-    are linear, so the order changes nothing but the cost.
+    are linear, so the order changes nothing but the cost. Where there is nothing to reduce it interpolates alone.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kind: Literal["transposed", "bilinear"]) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kind: Literal["transposed", "bilinear"],
+        align_corners: bool = False,
+    ) -> None:
         if kind == "transposed":
             super().__init__(nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2))
-        else:
-            super().__init__(
-                nn.Conv2d(in_channels, out_channels, 1),
-                nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
-            )
+            return
+        reduce = [] if in_channels == out_channels else [nn.Conv2d(in_channels, out_channels, 1)]
+        super().__init__(*reduce, nn.Upsample(scale_factor=2, mode="bilinear", align_corners=align_corners))
 
 
 def check_input(x: Tensor, in_channels: int, multiple: int) -> None:
@@ -74,7 +87,8 @@ def receptive_reach(levels: int, upsampling: Literal["transposed", "bilinear"]) 
 
     Follows the interval of pixels that an output pixel depends on, down the decoder and up the encoder along the
     deepest path, for each position in the grid of the coarsest level. In UNet++ any other path turns back earlier
-    and sees less, so the reach is the same.
+    and sees less, so the reach is the same. Aligned corners change the weights of the pixels that bilinear
+    upsampling mixes, not which ones these are.
 
     Returns
     -------

@@ -23,7 +23,7 @@ class UNet(nn.Module):
     Parameters
     ----------
     config : ModelConfig
-        Width, levels, normalisation and upsampling.
+        Width, levels, normalisation, upsampling and bottleneck.
     in_channels, classes : int
         Bands of the image and channels of the logits.
 
@@ -47,9 +47,18 @@ class UNet(nn.Module):
             ConvBlock(before, after, config.norm) for before, after in zip([in_channels, *widths], widths, strict=False)
         )
         self.pool = nn.MaxPool2d(2)
-        steps = list(zip(widths[1:], widths, strict=False))[::-1]
-        self.up = nn.ModuleList(Upsample(deep, shallow, config.upsampling) for deep, shallow in steps)
-        self.decoder = nn.ModuleList(ConvBlock(2 * shallow, shallow, config.norm) for _, shallow in steps)
+        levels = range(config.levels - 2, -1, -1)
+        # A narrow decoder gives each level the channels of the next, so that upsampling has none to reduce.
+        narrow = config.bottleneck == "half"
+        out = {level: widths[max(level - 1, 0) if narrow else level] for level in levels}
+        below = [widths[-1], *(out[level] for level in levels)]
+        self.up = nn.ModuleList(
+            Upsample(deep, widths[level], config.upsampling, config.align_corners)
+            for deep, level in zip(below, levels, strict=False)
+        )
+        self.decoder = nn.ModuleList(
+            ConvBlock(2 * widths[level], out[level], config.norm, middle=widths[level]) for level in levels
+        )
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class UNetPlusPlus(nn.Module):
             self.nodes[f"x{i}0"] = ConvBlock(before, width, config.norm)
         for j in range(1, self.depth + 1):
             for i in range(self.depth + 1 - j):
-                self.up[f"x{i}{j}"] = Upsample(widths[i + 1], widths[i], config.upsampling)
+                self.up[f"x{i}{j}"] = Upsample(widths[i + 1], widths[i], config.upsampling, config.align_corners)
                 self.nodes[f"x{i}{j}"] = ConvBlock((j + 1) * widths[i], widths[i], config.norm)
         supervised = range(1 if config.deep_supervision else self.depth, self.depth + 1)
         self.heads = nn.ModuleDict({f"x0{j}": nn.Conv2d(widths[0], classes, 1) for j in supervised})

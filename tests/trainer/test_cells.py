@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.cells import Axes, Cell, Overrides, chosen_cells, grid
+from trainer.config import ConfigError, FitConfig, from_plain, to_plain
+from trainer.models import build_model
+from trainer.presets import preset_config
+
+REPORT = Axes(("unet", "unetplusplus"), (0.1, 0.15))
+
+
+def names(axes: Axes, preset: str = "cpu", **changes: object) -> list[str]:
+    return [cell.name for cell in grid(preset, axes, Overrides(**changes))]  # type: ignore[arg-type]
+
+
+def test_the_report_s_cells_keep_its_names_and_have_a_reference() -> None:
+    four = [f"{model}_frac{percent}" for model in ("unet", "unetplusplus") for percent in (10, 15, 100)]
+    assert names(REPORT) == four
+    assert names(REPORT, "paper") == [f"paper/{name}" for name in four]
+    assert names(replace(REPORT, fractions=(0.1, 1.0), models=("unet",))) == ["unet_frac10", "unet_frac100"]
+
+
+def test_what_differs_besides_has_a_folder_of_its_own() -> None:
+    axes = Axes(("unet",), (0.0001,), clicks=(5,), scribbles=(2,), seeds=(42, 7), widths=(16, 32))
+    found = names(axes)
+    assert len(set(found)) == len(found) == 4 * 2 * 2
+    for name in ("unet_clicks5", "unet_scribbles2_seed7", "unet_frac0.01_w32", "unet_frac100_w32_seed7"):
+        assert name in found
+    other = names(axes, "paper")
+    assert "paper/unet_frac0.01_w16" in other
+    assert not set(found) & set(other)
+
+
+@given(
+    st.lists(st.floats(1e-5, 1), min_size=1, max_size=5, unique_by=lambda f: round(100 * f, 6)),
+    st.lists(st.integers(0, 99), max_size=3, unique=True),
+)
+def test_names_tell_cells_apart(fractions: list[float], seeds: list[int]) -> None:
+    cells = grid("cpu", Axes(("unet", "unetplusplus"), tuple(fractions), seeds=tuple(seeds)), Overrides())
+    assert len({cell.name for cell in cells}) == len({str(cell.config) for cell in cells}) == len(cells)
+
+
+def test_settings_given_instead_reach_every_cell() -> None:
+    cells = grid("paper", REPORT, Overrides(epochs=3, min_steps=9, batch_size=4, input_size=64, lr=0.5))
+    for cell in cells:
+        config = cell.config
+        assert (config.epochs, config.min_steps, config.batch_size, config.input_size) == (3, 9, 4, 64)
+        assert config.optim.lr == 0.5
+        assert config.labels.per == "all"
+
+
+def test_cells_are_chosen_by_name() -> None:
+    cells = grid("cpu", REPORT, Overrides())
+    assert [c.name for c in chosen_cells(cells, ["unet_frac15"])] == ["unet_frac15"]
+    assert chosen_cells(cells, []) == cells
+    with pytest.raises(ConfigError, match="no cell unet_frac11; the grid's cells are: unet_frac10, "):
+        chosen_cells(cells, ["unet_frac11"])
+    for axes in (Axes((), (0.1,)), Axes(("unet",), (0.1, 0.1))):
+        with pytest.raises(ConfigError, match="different cells"):
+            grid("cpu", axes, Overrides())
+
+
+def test_a_nested_network_is_expected_to_cost_more() -> None:
+    small, nested = (Cell("cpu", preset_config("cpu", name)) for name in ("unet", "unetplusplus"))
+    assert nested.cost == pytest.approx(2.5 * small.cost)
+
+
+def test_the_paper_s_settings() -> None:
+    for model in ("unet", "unetplusplus"):
+        config = preset_config("paper", model)
+        assert config.model.name == model
+        assert (config.optim.name, config.optim.lr, config.optim.weight_decay) == ("adam", 1e-5, 1e-4)
+        assert (config.optim.schedule, config.optim.ema) == ("constant", 0)
+        assert (config.batch_size, config.epochs, config.input_size, config.model.width) == (32, 12, 384, 64)
+        assert config.class_weights == (0.66, 1.27, 1.12, 1.03, 1.91)
+        assert (config.seed, config.labels.per, config.normalise) == (42, "all", "imagenet")
+        assert (config.select, config.antialias) == ("batch_miou", False)
+        assert (config.augment.dihedral, config.augment.warp) == (True, 0.5)
+        assert not (config.augment.brightness or config.augment.contrast or config.augment.noise)
+        assert from_plain(FitConfig, to_plain(config)) == config
+
+
+def test_the_paper_s_networks_have_the_known_numbers_of_weights() -> None:
+    """17,262,977 is what the well-known bilinear U-Net has for one class; every class more is 64 weights and a bias."""
+    unet = build_model(preset_config("paper", "unet").model, 3, 5)
+    assert sum(p.numel() for p in unet.parameters()) == 17_262_977 + 4 * 65
+    nested = build_model(preset_config("paper", "unetplusplus").model, 3, 5)
+    assert sum(p.numel() for p in nested.parameters()) == 36_165_509

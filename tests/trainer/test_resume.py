@@ -1,0 +1,174 @@
+"""A run that is cut off goes on, and ends as if it had not been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from trainer.checkpoint import CheckpointError, load_checkpoint
+from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, OptimConfig
+from trainer.fit import BEST, LAST, fit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from annotations.classes import ClassScheme
+    from trainer.patches import PatchSet
+
+CONFIG = FitConfig(
+    model=ModelConfig(width=4, levels=2),
+    optim=OptimConfig(name="muon", lr=0.05, ema=0.9),
+    augment=AugmentConfig(warp=0.3, noise=0.1),
+    device=DeviceConfig(device="cpu", precision="bfloat16", threads=1),
+    epochs=3,
+    batch_size=4,
+    input_size=16,
+)
+
+
+class Stop(Exception):
+    """Stands for whatever ends a run."""
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def sets(make_patches: Callable[..., PatchSet]) -> tuple[PatchSet, PatchSet]:
+    return make_patches(14, 0), make_patches(4, 1, 1.0)
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    first, second = (torch.load(path, weights_only=True) for path in (one, other))
+    for key in ("state_dict",):
+        assert first[key].keys() == second[key].keys()
+        for name, tensor in first[key].items():
+            if not torch.equal(tensor, second[key][name]):
+                return False
+    return first["step"] == second["step"] and first["metrics"] == second["metrics"]
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("after", [1, 3, 4, 7, 8])
+def test_it_ends_with_the_same_weights_wherever_it_was_stopped(
+    tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme, after: int, optimizer: str
+) -> None:
+    config = replace(CONFIG, optim=replace(CONFIG.optim, name=optimizer))
+    whole = fit(*sets, config, scheme3, tmp_path / "whole")
+    steps = 0
+
+    def stop() -> None:
+        nonlocal steps
+        steps += 1
+        if steps == after:
+            raise Stop
+
+    with pytest.raises(Stop):
+        fit(*sets, config, scheme3, tmp_path / "cut", on_step=stop, save_seconds=0.0)
+    started: list[int] = []
+    again = fit(*sets, config, scheme3, tmp_path / "cut", on_start=started.append, save_seconds=0.0)
+    assert started == [after]  # every step was kept, so none is made twice
+    for name in (BEST, LAST):
+        assert same_weights(tmp_path / "whole" / name, tmp_path / "cut" / name)
+    assert [e.loss for e in again.epochs] == [e.loss for e in whole.epochs]
+    assert [e.scores for e in again.epochs] == [e.scores for e in whole.epochs]
+    assert again.best is not None
+    assert whole.best is not None
+    assert again.best.epoch == whole.best.epoch
+    rows = [(tmp_path / run / "history.csv").read_text().splitlines() for run in ("whole", "cut")]
+    assert len(rows[0]) == len(rows[1]) == 4
+
+
+def test_a_finished_run_is_not_trained_further(
+    tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme
+) -> None:
+    first = fit(*sets, CONFIG, scheme3, tmp_path)
+    steps: list[int] = []
+    second = fit(*sets, CONFIG, scheme3, tmp_path, on_step=lambda: steps.append(1))
+    assert not steps
+    assert [e.loss for e in first.epochs] == [e.loss for e in second.epochs]
+    assert second.seconds == first.seconds
+
+
+def test_another_configuration_or_other_data_begin_anew(
+    tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme
+) -> None:
+    fit(*sets, CONFIG, scheme3, tmp_path, key="a")
+    for config, key, kept in (
+        (replace(CONFIG, device=replace(CONFIG.device, precision="auto")), "a", 9),
+        (CONFIG, "b", 0),
+        (replace(CONFIG, seed=7), "b", 0),
+    ):
+        started: list[int] = []
+        fit(*sets, config, scheme3, tmp_path, key=key, on_start=started.append)
+        assert started == [kept]
+
+
+def test_a_damaged_checkpoint_is_named_and_left(
+    tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme
+) -> None:
+    (tmp_path / LAST).write_bytes(b"not a checkpoint")
+    with pytest.raises(CheckpointError, match=r"last_model\.pth.*Delete the file"):
+        fit(*sets, CONFIG, scheme3, tmp_path)
+    assert (tmp_path / LAST).read_bytes() == b"not a checkpoint"
+
+
+GRID = """
+    import sys
+    from trainer.benchmark import main
+    sys.exit(main({arguments!r}))
+"""
+
+
+def test_a_grid_that_is_killed_goes_on(tmp_path: Path, tiny_data: Path) -> None:
+    """Killed by signal 9 in the middle of a cell, twice, and started again by the same command."""
+    arguments = [
+        *("--data", str(tiny_data), "--models", "unet", "--fractions", "0.1", "--device", "cpu", "--threads", "1"),
+        *("--width", "4", "--input-size", "32", "--epochs", "3", "--batch-size", "2", "--checkpoint-minutes", "0"),
+    ]
+
+    def run(output: Path, kill_at: str | None) -> str:
+        code = textwrap.dedent(GRID.format(arguments=[*arguments, "--output", str(output)]))
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert process.stdout is not None
+        said = ""
+        with process:
+            for line in process.stdout:
+                said += line
+                if kill_at and kill_at in line:
+                    process.send_signal(signal.SIGKILL)
+                    break
+        assert process.returncode == (-9 if kill_at else 0), said
+        return said
+
+    run(tmp_path / "whole", None)
+    run(tmp_path / "cut", "unet_frac10  epoch 2/3")
+    assert not (tmp_path / "cut" / "unet_frac10" / "result.json").exists()
+    run(tmp_path / "cut", "unet_frac100  epoch 1/3")
+    said = run(tmp_path / "cut", None)
+    assert "unet_frac10: finished already" in said
+    assert "unet_frac100  epoch 1/3" not in said
+    for cell in ("unet_frac10", "unet_frac100"):
+        for name in (BEST, LAST):
+            assert same_weights(tmp_path / "whole" / cell / name, tmp_path / "cut" / cell / name)
+        assert load_checkpoint(tmp_path / "cut" / cell / LAST).step == 6

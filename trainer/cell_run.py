@@ -1,0 +1,248 @@
+"""Running one cell of the grid in its folder: taken up where it ended, or left alone if it is finished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from annotations.files import write_atomically
+from trainer.checkpoint import load_checkpoint
+from trainer.config import FitConfig, from_plain, to_plain
+from trainer.distributed import barrier, broadcast, is_main
+from trainer.environment import environment
+from trainer.evaluate import Evaluation, evaluate
+from trainer.fit import BEST, FitResult, fit
+from trainer.gallery import write_gallery
+from trainer.plain import ConfigError
+from trainer.precision import choose_precision
+from trainer.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result
+from trainer.resume import comparable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from annotations.classes import ClassScheme
+    from trainer.cells import Cell
+    from trainer.fit import EpochResult
+    from trainer.patches import Patches
+
+__all__ = ["DataSet", "State", "run_cell", "state_of"]
+
+_CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The patches of the three splits; `test` is None where there is no such split."""
+
+    train: Patches
+    val: Patches
+    test: Patches | None
+    scheme: ClassScheme
+
+    @property
+    def key(self) -> str:
+        """Identifies the data, wherever they lie: the names of the patches, and the pixels of some of them."""
+        digest = hashlib.sha256()
+        for patches in (self.train, self.val, self.test):
+            names = () if patches is None else patches.names
+            digest.update(json.dumps([*names, self.scheme.names]).encode())
+            if patches is not None:
+                for index in {0, len(patches) // 2, len(patches) - 1}:
+                    digest.update(patches.truth[index].numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a cell's folder holds: a finished result, if any, and in what its configuration differs from today's."""
+
+    result: CellResult | None
+    differences: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.result is not None and not self.differences
+
+
+def _differences(before: Any, now: Any, where: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [*before, *(k for k in now if k not in before)]
+        return [
+            text
+            for key in keys
+            for text in _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
+        ]
+    return [] if before == now else [f"{where} {before} -> {now}"]
+
+
+def state_of(folder: Path, cell: Cell, key: str) -> State:
+    """Look at what an earlier run left in a cell's folder.
+
+    Raises
+    ------
+    ResultError
+        Its result is damaged.
+    """
+    result = read_result(folder)
+    if result is None:
+        return State(None, ())
+    try:
+        before = comparable(from_plain(FitConfig, json.loads((folder / _CONFIG).read_text("utf-8"))))
+    except (OSError, ValueError, ConfigError):
+        return State(result, (f"{_CONFIG} is missing or damaged",))
+    differences = _differences(before, comparable(cell.config))
+    if result.data != key:
+        differences.append("the data set is another")
+    return State(result, tuple(differences))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Give whether this run, and no other process, may work in the folder; ranks of one run share the lock."""
+    lock = FileLock(folder / ".lock", thread_local=False)
+    free = True
+    if is_main():
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            free = False
+    try:
+        yield broadcast(free)
+    finally:
+        lock.release()
+
+
+def run_cell(
+    cell: Cell,
+    output: Path,
+    data: DataSet,
+    *,
+    say: Callable[[str], None],
+    on_start: Callable[[int], None] | None = None,
+    on_step: Callable[[], None] | None = None,
+    on_epoch: Callable[[EpochResult, EpochResult | None], None] | None = None,
+    save_seconds: float = 600.0,
+) -> CellResult | None:
+    """Train and score a cell, unless that is done already.
+
+    Returns
+    -------
+    CellResult or None
+        None if another process is at work on this cell.
+    """
+    folder = output / cell.name
+    if is_main():
+        folder.mkdir(parents=True, exist_ok=True)
+    barrier()
+    with _locked(folder) as free:
+        if not free:
+            say(f"{cell.name}: another process is at work on it; left to that one.")
+            return None
+        key = data.key
+        state: State = broadcast(state_of(folder, cell, key) if is_main() else State(None, ()))
+        if state.finished:
+            say(f"{cell.name}: finished already, mIoU {state.result.best_miou:.4f}.")  # type: ignore[union-attr]
+            return state.result
+        if state.differences:
+            say(f"{cell.name}: its configuration has changed ({'; '.join(state.differences)}), so it is run again.")
+        if is_main():
+            (folder / RESULT_FILE).unlink(missing_ok=True)
+            write_atomically(folder / _CONFIG, (json.dumps(to_plain(cell.config), indent=2) + "\n").encode())
+            write_atomically(folder / "environment.json", (json.dumps(environment(), indent=2) + "\n").encode())
+        train, counts = data.train.labelled(cell.config.labels, cell.config.seed, keep=cell.config.keep_labels)
+        val, _ = data.val.labelled(None, 0)
+        fitted = fit(
+            train,
+            val,
+            cell.config,
+            data.scheme,
+            folder,
+            counts=counts,
+            key=key,
+            save_seconds=save_seconds,
+            on_start=on_start,
+            on_step=on_step,
+            on_epoch=on_epoch,
+        )
+        barrier()
+        result = _finish(cell, folder, data, fitted, counts)
+        if is_main():
+            write_result(folder, result)
+        return result
+
+
+def _finish(cell: Cell, folder: Path, data: DataSet, fitted: FitResult, counts: list[int]) -> CellResult:
+    """Score the test patches once, with the weights that validation chose, and draw the examples."""
+    test: SplitScores | None = None
+    parameters = 0
+    if fitted.best is not None:
+        checkpoint = load_checkpoint(folder / BEST)
+        precision = choose_precision(cell.config.device)
+        model = precision.place(checkpoint.build())
+        parameters = sum(p.numel() for p in model.parameters())
+        if data.test is not None:
+            patches, _ = data.test.labelled(None, 0)
+            size = cell.config.batch_size
+            test = _split(evaluate(model, patches, checkpoint.normalisation, precision, len(data.scheme), size))
+        if is_main():
+            write_gallery(folder, data.val, model, checkpoint.normalisation, precision, cell.config)
+    return _result(cell, data, fitted, counts, test, parameters)
+
+
+def _split(found: Evaluation | EpochResult) -> SplitScores:
+    return SplitScores(
+        miou=found.scores.miou,
+        accuracy=found.scores.accuracy,
+        batch_miou=found.batch_miou,
+        batch_accuracy=found.batch_accuracy,
+        iou=found.scores.iou,
+        confusion=tuple(tuple(int(n) for n in row) for row in found.matrix.tolist()),
+    )
+
+
+def _result(
+    cell: Cell, data: DataSet, fitted: FitResult, counts: list[int], test: SplitScores | None, parameters: int
+) -> CellResult:
+    config, final, best = cell.config, fitted.epochs[-1], fitted.best
+    labels = config.labels
+    known = data.train.known()
+    usable = final.usable
+    return CellResult(
+        name=cell.name,
+        preset=cell.preset,
+        model=config.model.name,
+        labels=labels.kind,
+        amount=labels.amount,
+        fraction=labels.fraction if labels.kind == "random" else sum(counts) / known,
+        seed=config.seed,
+        width=config.model.width,
+        input_size=config.input_size,
+        batch_size=config.batch_size,
+        epochs=len(fitted.epochs),
+        steps=final.step,
+        parameters=parameters,
+        best_epoch=best.epoch if best else 0,
+        best_miou=best.scores.miou if best else math.nan,
+        best_batch_miou=best.batch_miou if best else math.nan,
+        final_miou=final.scores.miou if usable else math.nan,
+        final_accuracy=final.scores.accuracy if usable else math.nan,
+        final_batch_miou=final.batch_miou if usable else math.nan,
+        final_batch_accuracy=final.batch_accuracy if usable else math.nan,
+        seconds=fitted.seconds,
+        wait_share=sum(e.waited for e in fitted.epochs) / max(fitted.seconds, 1e-9),
+        labelled=tuple(counts),
+        scheme=data.scheme,
+        data=data.key,
+        val=_split(best) if best else None,
+        test=test,
+        precision=fitted.precision,
+    )

@@ -1,0 +1,1 @@
+"""LandCover.ai: the data set, and data in its layout."""

@@ -1,0 +1,92 @@
+"""Dataclasses to plain values and back: for JSON, checkpoints and the messages of the worker."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any, Literal, TypeVar
+
+from annotations.errors import PartialSegError
+
+__all__ = ["ConfigError", "from_plain", "to_plain"]
+
+T = TypeVar("T")
+
+
+class ConfigError(PartialSegError, ValueError):
+    """A configuration holds a value that cannot be used."""
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """Return a configuration as plain values (dict, list, str, int, float, bool) for JSON and checkpoints."""
+
+    def plain(value: Any) -> Any:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        if isinstance(value, tuple | list):
+            return [plain(v) for v in value]
+        if isinstance(value, dict):
+            return {str(k): plain(v) for k, v in value.items()}
+        return value
+
+    result: dict[str, Any] = plain(config)
+    return result
+
+
+def _rebuild(kind: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: expected a table of settings, found {value!r}")
+        return from_plain(kind, value, where=where)
+    if origin is tuple:
+        arguments = typing.get_args(kind)
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: expected a list, found {value!r}")
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_rebuild(arguments[0], v, where) for v in value)
+        if len(arguments) != len(value):
+            raise ConfigError(f"{where}: expected {len(arguments)} values, found {len(value)}")
+        return tuple(_rebuild(a, v, where) for a, v in zip(arguments, value, strict=True))
+    if origin in (list, dict) and not isinstance(value, origin):
+        raise ConfigError(f"{where}: expected a {'list' if origin is list else 'table'}, found {value!r}")
+    if origin is Literal:
+        if value not in typing.get_args(kind):
+            choices = ", ".join(str(c) for c in typing.get_args(kind))
+            raise ConfigError(f"{where}: {value!r} is not one of {choices}")
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in typing.get_args(kind):
+            return None
+        kinds = [k for k in typing.get_args(kind) if k is not type(None)]
+        return _rebuild(kinds[0], value, where)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, float, str, bool) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+        raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r}")
+    return value
+
+
+def from_plain(kind: type[T], value: dict[str, Any], *, where: str = "") -> T:
+    """Rebuild a dataclass of type `kind` from `to_plain`.
+
+    Fields that are missing take their defaults; fields that are unknown are ignored, so that an older tool opens
+    what a newer one wrote as far as it can.
+
+    Raises
+    ------
+    ConfigError
+        A value has the wrong type or is out of range; the message names the field.
+    """
+    where = where or kind.__name__
+    kinds = typing.get_type_hints(kind)
+    known = {
+        f.name: _rebuild(kinds[f.name], value[f.name], f"{where}.{f.name}")
+        for f in dataclasses.fields(kind)  # type: ignore[arg-type]  # T is a dataclass by contract
+        if f.name in value
+    }
+    try:
+        return kind(**known)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from error

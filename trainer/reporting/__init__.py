@@ -1,0 +1,1 @@
+"""The parts of the benchmark's report: numbers, tables, figures and the page."""

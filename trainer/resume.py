@@ -1,0 +1,44 @@
+"""Taking up a training run where it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trainer.checkpoint import CheckpointError, load_content
+from trainer.config import to_plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trainer.config import FitConfig
+
+__all__ = ["comparable", "load_training"]
+
+
+def comparable(config: FitConfig) -> dict[str, Any]:
+    """Return the part of a configuration that makes a run what it is: all but what computes it."""
+    values = to_plain(config)
+    del values["device"]
+    return values
+
+
+def load_training(path: Path, config: FitConfig, key: str) -> dict[str, Any] | None:
+    """Return what an earlier run of the same configuration and data left in its last checkpoint; None if there is none.
+
+    Raises
+    ------
+    CheckpointError
+        The file is damaged or of a newer version.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content = load_content(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} Delete the file to begin this run anew.") from error
+    training = content.get("training")
+    if not isinstance(training, dict) or training["key"] != key:
+        return None
+    before = dict(content["config"])
+    before.pop("device", None)
+    return training if before == comparable(config) else None

@@ -1,0 +1,224 @@
+"""A network in training: its optimiser, its moving average, and what a step and an epoch do."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from trainer.augment import augment, photometric
+from trainer.config import ConfigError
+from trainer.distributed import all_reduce_sum, rank, world_size
+from trainer.losses import mean_over_labelled, partial_cross_entropy
+from trainer.models import build_model
+from trainer.models.sync_norm import synchronised
+from trainer.optim import Average, make_optimizers, set_rates
+from trainer.patches import batches
+from trainer.precision import Precision, choose_precision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from trainer.config import FitConfig
+    from trainer.normalisation import Normalisation
+    from trainer.patches import PatchSet
+
+__all__ = ["Training", "class_weights", "steps_per_epoch"]
+
+_ORDER, _CHANGE = 1, 2  # which random stream: the order of the patches, the change of a patch
+
+
+def steps_per_epoch(config: FitConfig, patches: int) -> int:
+    """Return the number of whole batches, or `min_steps`; what is left over has its turn in another epoch."""
+    return max(patches // config.batch_size, config.min_steps)
+
+
+def class_weights(config: FitConfig, counts: Sequence[int]) -> list[float] | None:
+    """Return the weight of each class in the loss; None for all alike.
+
+    Parameters
+    ----------
+    config : FitConfig
+        Gives the weights, or how far to balance.
+    counts : sequence of int
+        Labelled pixels of each class.
+
+    Returns
+    -------
+    list of float or None
+        Balanced weights average 1 over the labelled pixels, so the scale of the loss stays; a class without pixels has
+        weight 0.
+    """
+    if config.class_weights:
+        if len(config.class_weights) != len(counts):
+            raise ConfigError(f"there are {len(config.class_weights)} class weights for {len(counts)} classes")
+        return list(config.class_weights)
+    if not config.class_balance:
+        return None
+    raw = [count**-config.class_balance if count else 0.0 for count in counts]
+    mean = sum(weight * count for weight, count in zip(raw, counts, strict=True)) / sum(counts)
+    return [weight / mean for weight in raw]
+
+
+def _heads(output: Tensor | list[Tensor]) -> list[Tensor]:
+    return output if isinstance(output, list) else [output]
+
+
+class Training:
+    """A network in training; `trainer.fit.fit` runs it.
+
+    Parameters
+    ----------
+    config : FitConfig
+        Everything that can be set.
+    normalisation : Normalisation
+        Of the images.
+    in_channels : int
+        Bands of the images.
+    counts : sequence of int
+        Labelled training pixels of each class.
+    """
+
+    def __init__(
+        self, config: FitConfig, normalisation: Normalisation, in_channels: int, counts: Sequence[int]
+    ) -> None:
+        self.config = config
+        self.normalisation = normalisation
+        self.classes = classes = len(counts)
+        self.precision: Precision = choose_precision(config.device)
+        torch.manual_seed(config.seed)
+        self.model = self.precision.place(build_model(config.model, in_channels, classes))
+        self.trained = self._wrapped()
+        self.average = Average(self.model, config.optim.ema) if config.optim.ema else None
+        self.optimizers = make_optimizers(self.model, config.optim)
+        self.scaler = self.precision.grad_scaler()
+        weights = class_weights(config, counts)
+        self.weight = None if weights is None else torch.tensor(weights, device=self.precision.device)
+        self.step = 0
+        self.waited = 0.0
+
+    @property
+    def predicting(self) -> nn.Module:
+        """The network that is scored and kept: the moving average, where there is one."""
+        return self.model if self.average is None else self.average.model
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next step depends on, for `load_state`."""
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.model.load_state_dict(state["average"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        self.scaler.load_state_dict(state["scaler"])
+        self.step = int(state["step"])
+
+    def _wrapped(self) -> nn.Module:
+        if world_size() == 1:
+            return self.model
+        device = self.precision.device
+        if self.config.sync_batchnorm:
+            self.model = synchronised(self.model)
+        return nn.parallel.DistributedDataParallel(self.model, device_ids=[device] if device.type == "cuda" else None)
+
+    def _groups(self, patches: int, epoch: int) -> list[NDArray[np.int64]]:
+        rng = np.random.default_rng([self.config.seed, _ORDER, epoch])
+        steps, size = steps_per_epoch(self.config, patches), self.config.batch_size
+        rounds = max(-(-steps * size // patches), 1) if steps > 1 else 1
+        order = np.concatenate([rng.permutation(patches) for _ in range(rounds)])
+        return [order[n * size : (n + 1) * size] for n in range(steps)]
+
+    def train_epoch(
+        self,
+        patches: PatchSet,
+        epoch: int,
+        part: Mapping[str, float],
+        stepped: Callable[[Callable[[], dict[str, float]]], None],
+    ) -> dict[str, float]:
+        """Go through the patches once.
+
+        Parameters
+        ----------
+        patches : PatchSet
+            What is learnt from.
+        epoch : int
+            Its number, from 1.
+        part : mapping
+            How much of it an earlier run has done: steps, summed loss (total), labelled pixels (count) and seconds of
+            waiting (waited).
+        stepped : callable
+            Called after each step with a function that tells what is then done of the epoch (it waits for the device).
+
+        Returns
+        -------
+        dict
+            The same of the whole epoch, over all ranks.
+        """
+        groups = self._groups(len(patches), epoch)
+        mine = [group[rank() :: world_size()] for group in groups]
+        steps = len(groups) * self.config.epochs
+        first = int(part["steps"])
+        device = self.precision.device
+        sums = torch.tensor([part["total"], part["count"]], dtype=torch.float64, device=device)
+        self.waited = part["waited"]
+        self.trained.train()
+        for nth, batch in enumerate(batches(patches, mine[first:], self._wait), first):
+            turn = nth * self.config.batch_size // len(patches)  # 0 but for a set gone through several times
+            set_rates(self.optimizers, self.config.optim, self.step, steps)
+            sums += self._train_step(*batch, [self._generator(epoch, turn, int(i)) for i in mine[nth]])
+            self.step += 1
+            if self.average is not None:
+                self.average.update(self.model, self.step)
+            stepped(partial(self._part, nth + 1, sums))
+        return self._part(len(groups), all_reduce_sum(sums))
+
+    def _part(self, steps: int, sums: Tensor) -> dict[str, float]:
+        total, count = sums.tolist()
+        return {"steps": steps, "total": total, "count": count, "waited": self.waited}
+
+    def _wait(self, seconds: float) -> None:
+        self.waited += seconds
+
+    def _generator(self, epoch: int, turn: int, index: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, _CHANGE, epoch, index, *([turn] if turn else [])])
+
+    def _prepared(self, images: Tensor, labels: Tensor, generators: list[np.random.Generator]) -> tuple[Tensor, Tensor]:
+        """Return the network's input and the labels, changed at random."""
+        start = time.perf_counter()
+        images, labels = self.precision.images(images), labels.to(self.precision.device, non_blocking=True)
+        images, labels = augment(images, labels, self.config.augment, generators)
+        inputs = photometric(self.normalisation.apply(images), self.config.augment, generators)
+        inputs = self.precision.images(inputs)
+        self._wait(time.perf_counter() - start)  # on a GPU this is only the launching of it
+        return inputs, labels
+
+    def _train_step(self, images: Tensor, labels: Tensor, generators: list[np.random.Generator]) -> Tensor:
+        inputs, labels = self._prepared(images, labels, generators)
+        with self.precision.autocast():
+            output = self.trained(inputs)
+        parts = [partial_cross_entropy(head, labels, self.weight) for head in _heads(output)]
+        total, count = torch.stack([t for t, _ in parts]).mean(), parts[0][1]
+        loss = mean_over_labelled(total, all_reduce_sum(count.clone()), world_size())
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's stub
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
+        self.scaler.update()
+        return torch.stack([total.detach().double(), count.double()])
