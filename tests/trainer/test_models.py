@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import ConfigError, ModelConfig
+from trainer.config import ConfigError, DeviceConfig, ModelConfig
 from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
+from trainer.models.blocks import DoublingConv
+from trainer.models.folded import folded
+from trainer.precision import choose_precision
 
 KINDS = list(product(("unet", "unetplusplus"), ("transposed", "bilinear")))
 
@@ -184,3 +187,44 @@ def test_what_does_not_go_together_is_said() -> None:
     ):
         with pytest.raises(ConfigError, match="bilinear"):
             ModelConfig(**settings)
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 4), (3, 5), (1, 7)])
+def test_a_doubling_convolution_is_torch_s_transposed_one(height: int, width: int) -> None:
+    torch.manual_seed(0)
+    ours = DoublingConv(6, 4).double().train()
+    theirs = nn.ConvTranspose2d(6, 4, 2, stride=2).double()
+    theirs.load_state_dict(ours.state_dict())
+    images = [torch.rand(2, 6, height, width, dtype=torch.float64).requires_grad_() for _ in range(2)]
+    images[1].data.copy_(images[0].data)
+    outputs = [layer(image) for layer, image in zip((ours, theirs), images, strict=True)]
+    torch.testing.assert_close(outputs[0], outputs[1])
+    wanted = torch.rand_like(outputs[0])
+    for output in outputs:
+        (output * wanted).sum().backward()
+    torch.testing.assert_close(images[0].grad, images[1].grad)
+    for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(own.grad, other.grad)
+    torch.testing.assert_close(ours.eval()(images[0]), outputs[1])
+
+
+@pytest.mark.parametrize("norm", ["batch", "group"])
+@pytest.mark.parametrize(("name", "upsampling"), KINDS)
+def test_a_folded_network_gives_the_same_logits(name: str, upsampling: str, norm: str) -> None:
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(name=name, width=8, levels=3, upsampling=upsampling, norm=norm), 3, 5).train()
+    for _ in range(5):
+        model(torch.randn(4, 3, 16, 16))  # statistics that differ from 0 and 1
+    model.eval()
+    image = torch.randn(2, 3, 32, 32)
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    with torch.inference_mode():
+        expected = model(image)
+        for precision, tolerance in (("float32", 1e-5), ("bfloat16", 0.05)):
+            chosen = choose_precision(DeviceConfig(device="cpu", precision=precision, threads=torch.get_num_threads()))
+            quick = folded(model, chosen)
+            assert norm == "group" or not any(isinstance(m, nn.BatchNorm2d) for m in quick.modules())
+            with chosen.autocast():
+                found = quick(chosen.images(image))
+            torch.testing.assert_close(found.float(), expected, rtol=0, atol=tolerance * float(expected.abs().max()))
+    assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())

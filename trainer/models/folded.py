@@ -1,0 +1,42 @@
+"""A network for prediction alone: BatchNorm folded into the convolutions, weights in the type that it computes in."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from trainer.models.blocks import ConvBlock
+
+if TYPE_CHECKING:
+    from trainer.precision import Precision
+
+__all__ = ["folded"]
+
+
+def folded(model: nn.Module, precision: Precision) -> nn.Module:
+    """Return a copy of a network that gives the same logits, up to rounding, and cannot be trained.
+
+    Saves a pass over the tensor after each convolution, and the conversion of the weights at each call. It still has to
+    run within `precision.autocast()`, which converts the image.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A UNet or UNet++; unchanged.
+    precision : Precision
+        Device and numbers.
+    """
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    for block in model.modules():
+        if isinstance(block, ConvBlock):
+            for at in range(0, len(block), 3):
+                convolution, norm = block[at], block[at + 1]
+                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    block[at] = fuse_conv_bn_eval(convolution, norm)  # in float32, before the conversion
+                    block[at + 1] = nn.Identity()
+    model = precision.place(model)
+    return model if precision.dtype == torch.float32 else model.to(precision.dtype)
