@@ -32,6 +32,7 @@ CONFIG = FitConfig(
     epochs=3,
     batch_size=4,
     input_size=16,
+    entropy=0.1,
 )
 
 
