@@ -202,7 +202,7 @@ class FitConfig:
     class_balance: float = 0.0
     """How far rare classes are favoured in the loss: 0 not at all, 1 so that each class counts alike."""
     entropy: float = 0.0
-    """Weight in the loss of the prediction's entropy on unlabelled pixels; it grows from 0 to this over the training."""
+    """Weight in the loss of the prediction's entropy on unlabelled pixels; grows from 0 to this over the training."""
     labels: LabelConfig = field(default_factory=LabelConfig)
     """The pixels that are learnt from."""
     normalise: Literal["dataset", "imagenet"] = "dataset"
