@@ -201,8 +201,6 @@ class FitConfig:
     """A weight per class in the loss; empty for what `class_balance` makes of the labels."""
     class_balance: float = 0.0
     """How far rare classes are favoured in the loss: 0 not at all, 1 so that each class counts alike."""
-    entropy: float = 0.0
-    """Weight in the loss of the prediction's entropy on unlabelled pixels; grows from 0 to this over the training."""
     labels: LabelConfig = field(default_factory=LabelConfig)
     """The pixels that are learnt from."""
     normalise: Literal["dataset", "imagenet"] = "dataset"
@@ -223,8 +221,6 @@ class FitConfig:
         _positive(self, "epochs", "min_steps", "batch_size", "input_size")
         if self.class_weights and min(self.class_weights) < 0:
             raise ConfigError(f"FitConfig.class_weights must not be negative, not {self.class_weights}")
-        if self.entropy < 0:
-            raise ConfigError(f"FitConfig.entropy must not be negative, not {self.entropy}")
         if not 0 <= self.class_balance <= 1:
             raise ConfigError(f"FitConfig.class_balance must be 0 to 1, not {self.class_balance}")
         if self.input_size % self.model.multiple:

@@ -12,7 +12,7 @@ from annotations.errors import LabelError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["check_target", "mean_over_labelled", "partial_cross_entropy", "unlabelled_entropy"]
+__all__ = ["check_target", "mean_over_labelled", "partial_cross_entropy"]
 
 
 def partial_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -47,30 +47,6 @@ def partial_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None 
         weight = weight.to(logits)
     total = functional.cross_entropy(logits, target.long(), weight, ignore_index=UNLABELLED, reduction="sum")
     return total, (target != UNLABELLED).sum()
-
-
-def unlabelled_entropy(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the summed entropy of the prediction over unlabelled pixels, and how many there are.
-
-    As a term of the loss it makes the network decide where nobody told it the class (Grandvalet and Bengio, 2004).
-
-    Parameters
-    ----------
-    logits : Tensor (B, C, H, W)
-        Any floating type; computed in float32.
-    target : Tensor (B, H, W), signed integers
-        -1 where unlabelled.
-
-    Returns
-    -------
-    total : Tensor (), float32
-        In nats; log C a pixel at most.
-    count : Tensor (), int64
-    """
-    logarithm = logits.float().log_softmax(1)
-    entropy = -(logarithm.exp() * logarithm).sum(1)
-    unlabelled = target == UNLABELLED
-    return (entropy * unlabelled).sum(), unlabelled.sum()
 
 
 def mean_over_labelled(total: Tensor, count: Tensor, world_size: int = 1) -> Tensor:

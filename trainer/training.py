@@ -13,7 +13,7 @@ from torch import nn
 from trainer.augment import augment, photometric
 from trainer.config import ConfigError
 from trainer.distributed import all_reduce_sum, rank, world_size
-from trainer.losses import mean_over_labelled, partial_cross_entropy, unlabelled_entropy
+from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
 from trainer.models.sync_norm import synchronised
 from trainer.optim import Average, make_optimizers, set_rates
@@ -182,7 +182,7 @@ class Training:
             turn = nth * self.config.batch_size // len(patches)  # 0 but for a set gone through several times
             set_rates(self.optimizers, self.config.optim, self.step, steps)
             generators = [self._generator(epoch, turn, int(i)) for i in mine[nth]]
-            sums += self._train_step(*batch, generators, self.config.entropy * self.step / max(steps - 1, 1))
+            sums += self._train_step(*batch, generators)
             self.step += 1
             if self.average is not None:
                 self.average.update(self.model, self.step)
@@ -209,19 +209,13 @@ class Training:
         self._wait(time.perf_counter() - start)  # on a GPU this is only the launching of it
         return inputs, labels
 
-    def _train_step(
-        self, images: Tensor, labels: Tensor, generators: list[np.random.Generator], entropy: float
-    ) -> Tensor:
+    def _train_step(self, images: Tensor, labels: Tensor, generators: list[np.random.Generator]) -> Tensor:
         inputs, labels = self._prepared(images, labels, generators)
         with self.precision.autocast():
             output = self.trained(inputs)
         parts = [partial_cross_entropy(head, labels, self.weight) for head in _heads(output)]
         total, count = torch.stack([t for t, _ in parts]).mean(), parts[0][1]
         loss = mean_over_labelled(total, all_reduce_sum(count.clone()), world_size())
-        if entropy:
-            found = [unlabelled_entropy(head, labels) for head in _heads(output)]
-            unsure, rest = torch.stack([t for t, _ in found]).mean(), found[0][1]
-            loss = loss + entropy * mean_over_labelled(unsure, all_reduce_sum(rest.clone()), world_size())
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's stub

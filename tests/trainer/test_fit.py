@@ -185,7 +185,6 @@ def test_two_processes_train_as_one(norm: str, optimizer: str) -> None:
         model=replace(TINY.model, norm=norm),
         optim=OptimConfig(name=optimizer, lr=1e-3, adam_lr=1e-3, schedule="constant", ema=0.5),
         sync_batchnorm=norm == "batch",
-        entropy=0.2,
         class_balance=0.5,
         device=DeviceConfig(device="cpu", precision="float32", threads=1),
         epochs=2,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from annotations.errors import LabelError
-from trainer.losses import check_target, mean_over_labelled, partial_cross_entropy, unlabelled_entropy
+from trainer.losses import check_target, mean_over_labelled, partial_cross_entropy
 
 
 def make(seed: int, labelled: float, classes: int = 5, batch: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -101,16 +101,3 @@ def test_a_label_outside_the_classes_is_named() -> None:
     target[1, 2, 3] = -2
     with pytest.raises(LabelError, match="value -2"):
         check_target(target, 5)
-
-
-@given(seed=st.integers(0, 10_000), labelled=st.floats(0, 1))
-def test_the_entropy_is_that_of_the_unlabelled_pixels(seed: int, labelled: float) -> None:
-    logits, target = make(seed, labelled)
-    logits.requires_grad_()
-    total, count = unlabelled_entropy(logits, target)
-    theirs = torch.distributions.Categorical(logits=logits.movedim(1, -1)).entropy()
-    assert int(count) == int((target == -1).sum())
-    torch.testing.assert_close(total, theirs[target == -1].sum())
-    steps = gradient(total, logits).movedim(1, -1)
-    assert not steps[target != -1].any()
-    assert torch.isfinite(steps).all()

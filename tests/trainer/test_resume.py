@@ -32,7 +32,6 @@ CONFIG = FitConfig(
     epochs=3,
     batch_size=4,
     input_size=16,
-    entropy=0.1,
 )
 
 
