@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import rasterio
-import torch
+from fit_helpers import square_patches
 from rasterio.transform import Affine
 
 from annotations.classes import ClassScheme, LandClass
-from trainer.patches import PatchSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from trainer.patches import PatchSet
 
 
 @pytest.fixture
@@ -23,21 +24,7 @@ def scheme3() -> ClassScheme:
 
 @pytest.fixture
 def make_patches() -> Callable[..., PatchSet]:
-    """Patches of coloured squares that can be told by their colour."""
-
-    def make(count: int, seed: int, labelled: float = 0.2) -> PatchSet:
-        rng = np.random.default_rng(seed)
-        truth = np.kron(rng.integers(0, 3, (count, 4, 4)), np.ones((1, 4, 4), np.int64))
-        colours = np.array([[30, 30, 30], [200, 40, 30], [20, 50, 210]])
-        images = (colours[truth] + rng.normal(0, 10, (*truth.shape, 3))).clip(0, 255).astype(np.uint8)
-        labels = np.where(rng.random(truth.shape) < labelled, truth, -1).astype(np.int8)
-        return PatchSet(
-            torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
-            torch.from_numpy(labels),
-            tuple(f"p_{i}" for i in range(count)),
-        )
-
-    return make
+    return square_patches
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import torch
+from fit_helpers import square_patches
 from torch import multiprocessing
 
 from annotations.classes import ClassScheme, LandClass
@@ -24,12 +24,13 @@ from trainer.landcover_ai import DatasetError
 from trainer.metrics import confusion, scores
 from trainer.normalisation import IMAGENET
 from trainer.optim import learning_rate
-from trainer.patches import PatchSet
 from trainer.precision import choose_precision
 from trainer.training import class_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from trainer.patches import PatchSet
 
 SCHEME = ClassScheme((LandClass("dark", "#000000"), LandClass("red", "#ff0000"), LandClass("blue", "#0000ff")))
 TINY = FitConfig(
@@ -51,26 +52,12 @@ def threads():
     torch.set_num_threads(before)
 
 
-def make(count: int, seed: int, labelled: float = 0.2) -> PatchSet:
-    """Patches of coloured squares that can be told by their colour."""
-    rng = np.random.default_rng(seed)
-    truth = np.kron(rng.integers(0, 3, (count, 4, 4)), np.ones((1, 4, 4), np.int64))
-    colours = np.array([[30, 30, 30], [200, 40, 30], [20, 50, 210]])
-    images = (colours[truth] + rng.normal(0, 10, (*truth.shape, 3))).clip(0, 255).astype(np.uint8)
-    labels = np.where(rng.random(truth.shape) < labelled, truth, -1).astype(np.int8)
-    return PatchSet(
-        torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
-        torch.from_numpy(labels),
-        tuple(f"p_{i}" for i in range(count)),
-    )
-
-
 @pytest.mark.parametrize("name", ["unet", "unetplusplus"])
 def test_it_learns_and_keeps_the_best(tmp_path: Path, name: str) -> None:
     model = replace(TINY.model, name=name, deep_supervision=name == "unetplusplus", levels=3)
     config = replace(TINY, model=model, epochs=16, class_balance=0.5)
-    val = make(6, 1, 1.0)
-    result = fit(make(20, 0), val, config, SCHEME, tmp_path)
+    val = square_patches(6, 1, 1.0)
+    result = fit(square_patches(20, 0), val, config, SCHEME, tmp_path)
     assert result.best is not None
     assert result.best.scores.miou > 0.9
     assert result.best.scores.miou == max(e.scores.miou for e in result.epochs)
@@ -94,7 +81,7 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path, name: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
-    train, val = make(10, 0), make(3, 1)
+    train, val = square_patches(10, 0), square_patches(3, 1)
     first, again, other = (
         [e.loss for e in fit(train, val, config, SCHEME).epochs] for config in (TINY, TINY, replace(TINY, seed=2))
     )
@@ -103,7 +90,7 @@ def test_the_same_seed_gives_the_same_run() -> None:
 
 
 def test_the_batch_average_is_the_mean_of_the_batches() -> None:
-    val = make(7, 3, 1.0)
+    val = square_patches(7, 3, 1.0)
     model = torch.nn.Conv2d(3, 3, 1)
     precision = choose_precision(TINY.device)
     found = evaluate(model, val, IMAGENET, precision, 3, 3)
@@ -116,20 +103,20 @@ def test_the_batch_average_is_the_mean_of_the_batches() -> None:
 
 
 def test_a_run_that_diverges_is_never_the_best(tmp_path: Path) -> None:
-    train = make(8, 0)
+    train = square_patches(8, 0)
     config = replace(TINY, class_weights=(math.inf, 1.0, 1.0), epochs=2)
-    result = fit(train, make(3, 1), config, SCHEME, tmp_path)
+    result = fit(train, square_patches(3, 1), config, SCHEME, tmp_path)
     assert result.best is None
     assert not (tmp_path / "best_model.pth").exists()
     assert [json.loads(line)["loss"] for line in (tmp_path / "history.jsonl").read_text().splitlines()] == [None, None]
 
 
 def test_nothing_to_learn_from_is_said() -> None:
-    empty = make(4, 0, 0.0)
+    empty = square_patches(4, 0, 0.0)
     with pytest.raises(DatasetError, match="no pixel of the training patches is labelled"):
-        fit(empty, make(2, 1), TINY, SCHEME)
+        fit(empty, square_patches(2, 1), TINY, SCHEME)
     with pytest.raises(DatasetError, match="no pixel of the validation patches is labelled"):
-        fit(make(4, 0), empty, TINY, SCHEME)
+        fit(square_patches(4, 0), empty, TINY, SCHEME)
 
 
 def test_class_weights() -> None:
@@ -163,13 +150,13 @@ def _losses_of_rank(rank: int, port: int, config: FitConfig, results: object) ->
         RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
     )
     with process_group():
-        result = fit(lopsided(), make(4, 1, 1.0), config, SCHEME)
+        result = fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME)
     results.put((rank, [e.loss for e in result.epochs], result.epochs[-1].scores.miou))  # type: ignore[attr-defined]
 
 
 def lopsided() -> PatchSet:
     """Every other patch has hardly a label, so the ranks' counts differ widely."""
-    patches = make(8, 0, 0.5)
+    patches = square_patches(8, 0, 0.5)
     patches.labels[::2, 1:] = -1
     return patches
 
@@ -189,7 +176,7 @@ def test_two_processes_train_as_one(norm: str, optimizer: str) -> None:
         device=DeviceConfig(device="cpu", precision="float32", threads=1),
         epochs=2,
     )
-    alone = fit(lopsided(), make(4, 1, 1.0), config, SCHEME)
+    alone = fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -207,7 +194,7 @@ def test_two_processes_train_as_one(norm: str, optimizer: str) -> None:
 
 
 def test_dihedral_is_used_the_same_for_both() -> None:
-    patches = make(4, 0, 1.0)
+    patches = square_patches(4, 0, 1.0)
     turned = dihedral(patches.images, [1, 2, 5, 7]), dihedral(patches.labels, [1, 2, 5, 7])
     means = [turned[0].movedim(1, -1)[turned[1] == k].float().mean(0) for k in range(3)]
     assert means[1][0] > 150 > means[1][2]

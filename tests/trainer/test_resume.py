@@ -162,13 +162,13 @@ def test_a_grid_that_is_killed_goes_on(tmp_path: Path, tiny_data: Path) -> None:
         return said
 
     run(tmp_path / "whole", None)
-    run(tmp_path / "cut", "unet_frac10  epoch 2/3")
-    assert not (tmp_path / "cut" / "unet_frac10" / "result.json").exists()
-    run(tmp_path / "cut", "unet_frac100  epoch 1/3")
+    run(tmp_path / "cut", "unet_frac10_w4  epoch 2/3")
+    assert not (tmp_path / "cut" / "unet_frac10_w4" / "result.json").exists()
+    run(tmp_path / "cut", "unet_frac100_w4  epoch 1/3")
     said = run(tmp_path / "cut", None)
-    assert "unet_frac10: finished already" in said
-    assert "unet_frac100  epoch 1/3" not in said
-    for cell in ("unet_frac10", "unet_frac100"):
+    assert "unet_frac10_w4: finished already" in said
+    assert "unet_frac100_w4  epoch 1/3" not in said
+    for cell in ("unet_frac10_w4", "unet_frac100_w4"):
         for name in (BEST, LAST):
             assert same_weights(tmp_path / "whole" / cell / name, tmp_path / "cut" / cell / name)
         assert load_checkpoint(tmp_path / "cut" / cell / LAST).step == 6
