@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["read_json", "replacing", "write_atomically"]
+__all__ = ["put_aside", "read_json", "replacing", "write_atomically"]
 
 _count = itertools.count()
 
@@ -39,7 +40,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The name ends as `path` does, since libraries choose a format by it.
     """
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}-{next(_count)}{path.suffix}")
+    # Numbers of processes are alike on different machines, which may write into one folder.
+    unique = f"{os.getpid()}-{next(_count)}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.stem}-{unique}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -47,6 +50,12 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def put_aside(path: Path) -> None:
+    """Rename NAME.ext to NAME.before.ext, in place of what has that name; nothing happens where there is no file."""
+    with suppress(FileNotFoundError):
+        os.replace(path, path.with_name(f"{path.stem}.before{path.suffix}"))
 
 
 def read_json(path: Path) -> Any:

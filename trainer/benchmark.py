@@ -16,6 +16,7 @@ where it was when the same command is given again.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
 from trainer.cell_run import DataSet, run_cell, state_of
 from trainer.cells import Axes, Cell, Overrides, chosen_cells, grid
-from trainer.config import DeviceConfig, ModelName
+from trainer.config import ConfigError, DeviceConfig, ModelName
 from trainer.distributed import barrier, is_main, process_group, world_size
 from trainer.environment import environment
 from trainer.grid_progress import GridProgress
@@ -60,8 +61,8 @@ class Benchmark:
     """Folder with images/*.tif, masks/*.tif, train.txt, val.txt and, if there is one, test.txt; without it, a generated
     sample."""
     preset: PresetName = DEFAULT_PRESET
-    """"cpu": our recipe, some minutes on two cores; "large": the same with the report's network and size; "paper": the
-    published report's settings (its cells lie in a folder of that name)."""
+    """"cpu": our recipe, some minutes on two cores; "large": the same with the report's width, patches and batches;
+    "paper": the published report's settings. Cells of the latter two lie in folders of those names."""
     models: tuple[ModelName, ...] = ("unet", "unetplusplus")
     """The networks."""
     fractions: tuple[float, ...] | None = None
@@ -90,19 +91,19 @@ class Benchmark:
     epochs: int | None = None
     """Instead of the preset's."""
     steps_per_epoch: int | None = None
-    """Steps in an epoch at the least: small data sets are gone through as often as that takes."""
+    """Steps in an epoch at the least: a small data set is gone through as often as that takes."""
     input_size: int | None = None
     """Side to which patches are resized, instead of the preset's."""
     batch_size: int | None = None
     """Instead of the preset's."""
     lr: float | None = None
-    """Learning rate, instead of the preset's."""
+    """Learning rate, instead of the preset's; Muon's, with that of the rest in proportion."""
     sync_batchnorm: bool = False
     """Over several processes: BatchNorm's statistics over the batches of all of them."""
     tensorboard: bool = False
     """Write event files for TensorBoard into the cells' folders."""
     checkpoint_minutes: float = 10.0
-    """Within an epoch, what is learnt is kept this often; at its end in any case."""
+    """Within an epoch, what is learnt is kept this often (in a single process); at its end in any case."""
 
     def cells(self) -> tuple[Cell, ...]:
         """Return the cells of the grid, in the order of running.
@@ -178,6 +179,8 @@ def run(benchmark: Benchmark) -> list[CellResult]:
     with process_group(precision.device):
         say: Callable[[str], None] = print if is_main() else lambda _text: None
         say(f"Computing on {precision.label}: {precision.reason}")
+        if benchmark.sync_batchnorm and world_size() == 1:
+            raise ConfigError("--sync-batchnorm is for several processes: start them with torchrun, or leave it away")
         data = _load(folder, cells[0], say)
         setting = {
             "data": str(folder),
@@ -191,9 +194,17 @@ def run(benchmark: Benchmark) -> list[CellResult]:
         steps = {cell: steps_per_epoch(cell.config, len(data.train)) * cell.config.epochs for cell in cells}
         progress = GridProgress(steps)
         reported = time.monotonic()
+        failed: dict[str, PartialSegError] = {}
         try:
             for cell in cells:
-                _run_one(benchmark, cell, data, progress)
+                try:
+                    _run_one(benchmark, cell, data, progress)
+                except PartialSegError as error:
+                    if world_size() > 1:
+                        raise  # the other processes would wait for this one for ever
+                    failed[cell.name] = error
+                    progress.skipped(cell)
+                    progress.say(f"{cell.name}: {error}")
                 if is_main() and time.monotonic() - reported > _REPORT_SECONDS:
                     reported = _report(benchmark.output, setting, lambda _text: None)
         finally:
@@ -201,23 +212,39 @@ def run(benchmark: Benchmark) -> list[CellResult]:
             if is_main():
                 _report(benchmark.output, setting, say)
         barrier()
+        if failed:
+            name, first = next(iter(failed.items()))
+            raise PartialSegError(f"{len(failed)} of {len(cells)} cells failed; the first, {name}: {first}")
         return collect(benchmark.output) if any(benchmark.output.rglob(RESULT_FILE)) else []
 
 
 def _report(output: Path, setting: dict[str, Any], say: Callable[[str], None]) -> float:
-    """Write the report of what is finished, if anything is; return when."""
-    if any(output.rglob(RESULT_FILE)):
-        results = collect(output)
-        paths = write_report(output, results, setting)
-        say(f"\n{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
+    """Write the report of what is finished, if anything is; return when. What is wrong with it stops no training."""
+    try:
+        if any(output.rglob(RESULT_FILE)):
+            results = collect(output)
+            paths = write_report(output, results, setting)
+            say(f"\n{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
+    except PartialSegError as error:
+        print(f"The report is not written: {error}", file=sys.stderr)
     return time.monotonic()
+
+
+def _kept_setting(folder: Path) -> dict[str, Any]:
+    """Return what the grid itself wrote into an earlier report about its data and its machine."""
+    try:
+        setting = json.loads((folder / "report.json").read_text("utf-8"))["setting"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return dict(setting) if isinstance(setting, dict) else {}
 
 
 def _run_one(benchmark: Benchmark, cell: Cell, data: DataSet, progress: GridProgress) -> None:
     before = state_of(benchmark.output / cell.name, cell, data.key)
     if before.finished:
         progress.skipped(cell)
-    with EventLog(benchmark.output / cell.name if benchmark.tensorboard and is_main() else None) as events:
+    wanted = benchmark.tensorboard and is_main() and not before.finished
+    with EventLog(benchmark.output / cell.name if wanted else None) as events:
 
         def on_epoch(result: object, best: object) -> None:
             progress.epoch(cell, result, best)  # type: ignore[arg-type]  # both are EpochResult
@@ -244,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == ["report"]:
             asked = tyro.cli(Report, args=given[1:], prog="python -m trainer.benchmark report")
             results = collect(asked.folder)
-            paths = write_report(asked.folder, results, {"cells": len(results)})
+            paths = write_report(asked.folder, results, _kept_setting(asked.folder))
             print(f"{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
             return 0
         benchmark = tyro.cli(Benchmark, args=given, prog="python -m trainer.benchmark", description=__doc__)
@@ -254,6 +281,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(benchmark)
     except PartialSegError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(
+            f"error: {error.filename or 'a file'}: cannot be read or written ({error.strerror or error}). Make room, "
+            "or choose another folder with --output; the same command goes on from what is there.",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print(

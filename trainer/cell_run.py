@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -11,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from annotations.files import write_atomically
-from trainer.checkpoint import load_checkpoint
+from annotations.files import put_aside, write_atomically
+from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import FitConfig, from_plain, to_plain
 from trainer.distributed import barrier, broadcast, is_main
 from trainer.environment import environment
 from trainer.evaluate import Evaluation, evaluate
-from trainer.fit import BEST, FitResult, fit
-from trainer.gallery import write_gallery
+from trainer.fit import BEST, LAST, FitResult, fit
+from trainer.gallery import GALLERY_FILE, write_gallery
 from trainer.plain import ConfigError
 from trainer.precision import choose_precision
 from trainer.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result
@@ -47,16 +48,16 @@ class DataSet:
     test: Patches | None
     scheme: ClassScheme
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
-        """Identifies the data, wherever they lie: the names of the patches, and the pixels of some of them."""
+        """Identifies the data, wherever they lie: the names of the patches, and their ground truth."""
         digest = hashlib.sha256()
         for patches in (self.train, self.val, self.test):
             names = () if patches is None else patches.names
             digest.update(json.dumps([*names, self.scheme.names]).encode())
             if patches is not None:
-                for index in {0, len(patches) // 2, len(patches) - 1}:
-                    digest.update(patches.truth[index].numpy().tobytes())
+                for truth in patches.truth:
+                    digest.update(truth.numpy())
         return digest.hexdigest()[:16]
 
 
@@ -93,16 +94,22 @@ def state_of(folder: Path, cell: Cell, key: str) -> State:
         Its result is damaged.
     """
     result = read_result(folder)
-    if result is None:
-        return State(None, ())
     try:
         before = comparable(from_plain(FitConfig, json.loads((folder / _CONFIG).read_text("utf-8"))))
     except (OSError, ValueError, ConfigError):
-        return State(result, (f"{_CONFIG} is missing or damaged",))
+        return State(result, () if result is None else (f"{_CONFIG} is missing or damaged",))
     differences = _differences(before, comparable(cell.config))
-    if result.data != key:
+    if result is not None and result.data != key:
         differences.append("the data set is another")
     return State(result, tuple(differences))
+
+
+def recipe_of(config: FitConfig) -> str:
+    """Identify all settings but network, labels and seed, and what is told apart by itself: those to compare under."""
+    values = comparable(config)
+    for name in ("labels", "seed", "model", "epochs", "min_steps", "batch_size", "input_size"):
+        del values[name]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @contextmanager
@@ -155,7 +162,8 @@ def run_cell(
         if state.differences:
             say(f"{cell.name}: its configuration has changed ({'; '.join(state.differences)}), so it is run again.")
         if is_main():
-            (folder / RESULT_FILE).unlink(missing_ok=True)
+            for name in (RESULT_FILE, GALLERY_FILE):
+                put_aside(folder / name)
             write_atomically(folder / _CONFIG, (json.dumps(to_plain(cell.config), indent=2) + "\n").encode())
             write_atomically(folder / "environment.json", (json.dumps(environment(), indent=2) + "\n").encode())
         train, counts = data.train.labelled(cell.config.labels, cell.config.seed, keep=cell.config.keep_labels)
@@ -186,6 +194,11 @@ def _finish(cell: Cell, folder: Path, data: DataSet, fitted: FitResult, counts: 
     parameters = 0
     if fitted.best is not None:
         checkpoint = load_checkpoint(folder / BEST)
+        if checkpoint.metrics.get("epoch") != fitted.best.epoch:
+            raise CheckpointError(
+                f"{folder / BEST}: is of epoch {checkpoint.metrics.get('epoch')}, but epoch {fitted.best.epoch} was "
+                f"the best. Delete {folder / LAST} to run this cell anew."
+            )
         precision = choose_precision(cell.config.device)
         model = precision.place(checkpoint.build())
         parameters = sum(p.numel() for p in model.parameters())
@@ -222,7 +235,7 @@ def _result(
         model=config.model.name,
         labels=labels.kind,
         amount=labels.amount,
-        fraction=labels.fraction if labels.kind == "random" else sum(counts) / known,
+        fraction=labels.fraction if labels.kind == "random" else sum(counts) / max(known, 1),
         seed=config.seed,
         width=config.model.width,
         input_size=config.input_size,
@@ -245,4 +258,5 @@ def _result(
         val=_split(best) if best else None,
         test=test,
         precision=fitted.precision,
+        recipe=recipe_of(config),
     )

@@ -45,7 +45,8 @@ class Overrides:
         names = ("epochs", "min_steps", "batch_size", "input_size", "sync_batchnorm", "device")
         changes = {name: value for name in names if (value := getattr(self, name)) is not None}
         if self.lr is not None:
-            config = replace(config, optim=replace(config.optim, lr=self.lr))
+            optim = config.optim
+            config = replace(config, optim=replace(optim, lr=self.lr, adam_lr=optim.adam_lr * self.lr / optim.lr))
         return replace(config, **changes)
 
 

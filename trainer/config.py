@@ -221,6 +221,8 @@ class FitConfig:
         _positive(self, "epochs", "min_steps", "batch_size", "input_size")
         if self.class_weights and min(self.class_weights) < 0:
             raise ConfigError(f"FitConfig.class_weights must not be negative, not {self.class_weights}")
+        if self.seed < 0:
+            raise ConfigError(f"FitConfig.seed must be 0 or more, not {self.seed}")
         if not 0 <= self.class_balance <= 1:
             raise ConfigError(f"FitConfig.class_balance must be 0 to 1, not {self.class_balance}")
         if self.input_size % self.model.multiple:

@@ -12,9 +12,9 @@ from torch import distributed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
-__all__ = ["all_reduce_sum", "barrier", "broadcast", "is_main", "process_group", "rank", "world_size"]
+__all__ = ["all_reduce_sum", "barrier", "broadcast", "is_main", "process_group", "rank", "share_buffers", "world_size"]
 
 
 T = TypeVar("T")
@@ -50,6 +50,13 @@ def barrier() -> None:
     """Wait until all processes have come here."""
     if world_size() > 1:
         distributed.barrier()
+
+
+def share_buffers(model: nn.Module) -> None:
+    """Give all processes the first one's buffers: else each has BatchNorm statistics of its own batches."""
+    if world_size() > 1:
+        for buffer in model.buffers():
+            distributed.broadcast(buffer, 0)
 
 
 def broadcast(value: T) -> T:

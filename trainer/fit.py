@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from annotations.files import put_aside
 from trainer.checkpoint import Checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ConfigError, to_plain
-from trainer.distributed import barrier, is_main, world_size
+from trainer.distributed import barrier, is_main, share_buffers, world_size
 from trainer.evaluate import evaluate
 from trainer.history import History
 from trainer.landcover_ai import DatasetError
 from trainer.metrics import Scores, scores
 from trainer.patches import dataset_normalisation, labelled_counts
 from trainer.resume import load_training
-from trainer.training import Training
+from trainer.training import Training, steps_per_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -188,7 +189,7 @@ def fit(
     key : str
         Identifies the data.
     save_seconds : float
-        Within an epoch, what is learnt is kept this often; at its end in any case.
+        Within an epoch, what is learnt is kept this often, in a single process; at its end in any case.
     on_start : callable, optional
         Takes the number of steps that an earlier run has made already.
     on_step : callable, optional
@@ -203,13 +204,19 @@ def fit(
     CheckpointError
         What an earlier run left in `folder` is damaged.
     """
-    for name, patches in (("training", train), ("validation", val)):
-        if not sum(labelled_counts(patches, len(scheme))):
-            raise DatasetError(
-                f"no pixel of the {name} patches is labelled: there is nothing to learn from or to score"
-            )
-    if world_size() > config.batch_size:
-        raise ConfigError(f"a batch of {config.batch_size} cannot be shared by {world_size()} processes")
+    if not sum(labelled_counts(train, len(scheme))):
+        labels = config.labels
+        raise DatasetError(
+            f"no pixel of the training patches is labelled with {labels.kind} labels of {labels.amount:g}: there is "
+            "nothing to learn from. Ask for more labels."
+        )
+    if not sum(labelled_counts(val, len(scheme))):
+        raise DatasetError(
+            "no pixel of the validation patches is labelled: there is nothing to score. Correct their masks or list."
+        )
+    smallest = config.batch_size if steps_per_epoch(config, len(train)) > 1 else min(config.batch_size, len(train))
+    if world_size() > smallest:
+        raise ConfigError(f"a batch of {smallest} patches cannot be shared by {world_size()} processes: start fewer")
     counts = labelled_counts(train, len(scheme)) if counts is None else counts
     work = Training(config, dataset_normalisation(config, train), train.images.shape[1], counts)
     run = _Run()
@@ -221,6 +228,9 @@ def fit(
         on_start(work.step)
     loop = _Loop(work, run, train, val, scheme, folder, key, save_seconds)
     barrier()  # nobody writes before everybody has read
+    if kept is None and folder is not None and is_main():
+        for name in (BEST, LAST):  # of another run: nothing of it may be taken for this one's
+            put_aside(folder / name)
     loop.write_history()
     while len(run.results) < config.epochs:
         result = loop.epoch(len(run.results) + 1, on_step)
@@ -265,6 +275,7 @@ class _Loop:
 
         part = work.train_epoch(self.train, number, run.part, stepped)
         config = work.config
+        share_buffers(work.predicting)
         found = evaluate(work.predicting, self.val, work.normalisation, work.precision, work.classes, config.batch_size)
         result = EpochResult(
             epoch=number,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["GALLERY_FILE", "show_pixels", "telling_patches", "write_gallery"]
 
 GALLERY_FILE: Final = "gallery.npz"
-_SHOWN: Final = 3
+_SHOWN: Final = 2
 
 
 def telling_patches(patches: Patches, count: int = _SHOWN) -> list[int]:

@@ -21,7 +21,9 @@ __all__ = ["GridProgress", "duration"]
 
 
 def duration(seconds: float) -> str:
-    """Return a time as 1:02:03 or 2:03."""
+    """Return a time as 1:02:03 or 2:03, or ? for NaN."""
+    if math.isnan(seconds):
+        return "?"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -67,8 +69,10 @@ class GridProgress:
         self._bar.update(cell.cost)
 
     def seconds_left(self) -> float:
-        """Return how long the grid will take yet, at the speed so far."""
-        return (time.monotonic() - self._start) * max(sum(self._left.values()), 0.0) / max(self._done, 1e-9)
+        """Return how long the grid will take yet, at the speed so far; NaN before the first step."""
+        if not self._done:
+            return math.nan
+        return (time.monotonic() - self._start) * max(sum(self._left.values()), 0.0) / self._done
 
     def epoch(self, cell: Cell, result: EpochResult, best: EpochResult | None) -> None:
         """Print what an epoch brought, and the time left for the grid."""

@@ -86,7 +86,7 @@ class Patches:
 
     def known(self) -> int:
         """Return the number of pixels with a ground truth, at the size of the patches."""
-        return int((self.truth != UNLABELLED).sum())
+        return sum(int((truth != UNLABELLED).sum()) for truth in self.truth)
 
     def labelled(self, config: LabelConfig | None, seed: int, *, keep: bool = False) -> tuple[PatchSet, list[int]]:
         """Draw labels, and resize them to the size of the images.
@@ -243,11 +243,15 @@ def dataset_normalisation(config: FitConfig, patches: PatchSet) -> Normalisation
             )
         return IMAGENET
     sums = torch.zeros(2, images.shape[1], dtype=torch.float64)
+    counts = torch.zeros(images.shape[1], dtype=torch.float64)
     for at in range(0, len(images), 64):
         values = images[at : at + 64].double()
+        known = values.isfinite()  # where there is no data, images of floating numbers hold NaN
+        values = torch.where(known, values, 0.0)
         sums[0] += values.sum((0, 2, 3))
         sums[1] += values.square().sum((0, 2, 3))
-    mean, square = sums / (images.numel() / images.shape[1])
+        counts += known.sum((0, 2, 3))
+    mean, square = sums / counts.clamp(min=1)
     deviation = (square - mean.square()).clamp(min=0).sqrt().clamp(min=1e-6)
     return Normalisation(tuple(mean.tolist()), tuple(deviation.tolist()))
 
@@ -268,7 +272,10 @@ def batches(
 
     def gather(chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         where = torch.from_numpy(chosen)
-        return patches.images[where], patches.labels[where]
+        images = patches.images
+        if images.dtype == torch.uint16:  # not every torch can pick from these
+            return images.view(torch.int16)[where].view(torch.uint16), patches.labels[where]
+        return images[where], patches.labels[where]
 
     with ThreadPoolExecutor(1) as thread:
         ahead = thread.submit(gather, indices[0]) if len(indices) else None
@@ -285,5 +292,8 @@ def batches(
 
 def labelled_counts(patches: PatchSet, n_classes: int) -> list[int]:
     """Return the number of labelled pixels of each class."""
-    known = patches.labels[patches.labels != UNLABELLED]
-    return [int(n) for n in torch.bincount(known.long(), minlength=n_classes)]
+    counts = torch.zeros(n_classes, dtype=torch.int64)
+    for at in range(0, len(patches), 64):  # a mask of all at once would be as large as the labels
+        labels = patches.labels[at : at + 64]
+        counts += torch.bincount(labels[labels != UNLABELLED].long(), minlength=n_classes)
+    return [int(n) for n in counts]

@@ -80,6 +80,8 @@ def set_threads(threads: int) -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
+    # Processes that torchrun starts on one machine share its cores.
+    cores = max(cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
     torch.set_num_threads(threads or cores)
     return torch.get_num_threads()
 

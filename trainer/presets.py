@@ -18,6 +18,7 @@ def _own(model: ModelName, **sizes: int) -> FitConfig:
         model=ModelConfig(name=model, width=sizes.pop("width", 16)),
         optim=OptimConfig(name="muon", lr=0.15, adam_lr=3e-3, warmup=0.2, ema=0.9),
         class_balance=0.5,
+        min_steps=12,  # a set of few patches is gone through several times an epoch
         **sizes,  # type: ignore[arg-type]  # sizes are whole numbers
     )
 
@@ -57,8 +58,8 @@ def preset_config(name: PresetName, model: ModelName) -> FitConfig:
     Parameters
     ----------
     name : {"cpu", "large", "paper"}
-        "cpu": the tool's own recipe in a size for two cores and some minutes; "large": the same with the network and
-        the patches of the published report, for a graphics card; "paper": the published report.
+        "cpu": the tool's own recipe in a size for two cores and some minutes; "large": the same with the width, the
+        patches and the batches of the published report, for a graphics card; "paper": the published report.
     model : {"unet", "unetplusplus"}
     """
     if name == "paper":

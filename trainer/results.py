@@ -101,6 +101,8 @@ class CellResult:
         Of the kept weights; `test` is None where there is no test split.
     precision : str
         What computed, in words.
+    recipe : str
+        Identifies the settings besides those above: cells of another recipe are no seeds of the same thing.
     """
 
     name: str
@@ -131,6 +133,7 @@ class CellResult:
     val: SplitScores | None
     test: SplitScores | None
     precision: str
+    recipe: str = ""
 
     @property
     def full(self) -> bool:
@@ -173,6 +176,7 @@ def _split(value: dict[str, Any] | None) -> SplitScores | None:
 
 def from_json(content: dict[str, Any]) -> CellResult:
     """Rebuild a result from `to_json`."""
+    content = {"recipe": "", **content}
     values = {f.name: content[f.name] for f in fields(CellResult)}
     for f in fields(CellResult):
         if f.type == "float":

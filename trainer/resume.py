@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainer.checkpoint import CheckpointError, load_content
-from trainer.config import to_plain
+from trainer.config import ConfigError, FitConfig, from_plain, to_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from trainer.config import FitConfig
 
 __all__ = ["comparable", "load_training"]
 
@@ -39,6 +37,8 @@ def load_training(path: Path, config: FitConfig, key: str) -> dict[str, Any] | N
     training = content.get("training")
     if not isinstance(training, dict) or training["key"] != key:
         return None
-    before = dict(content["config"])
-    before.pop("device", None)
+    try:
+        before = comparable(from_plain(FitConfig, content["config"]))  # settings of newer versions have their defaults
+    except (KeyError, ConfigError):
+        return None
     return training if before == comparable(config) else None

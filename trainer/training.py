@@ -12,7 +12,7 @@ from torch import nn
 
 from trainer.augment import augment, photometric
 from trainer.config import ConfigError
-from trainer.distributed import all_reduce_sum, rank, world_size
+from trainer.distributed import all_reduce_sum, is_main, rank, world_size
 from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
 from trainer.models.sync_norm import synchronised
@@ -175,7 +175,8 @@ class Training:
         steps = len(groups) * self.config.epochs
         first = int(part["steps"])
         device = self.precision.device
-        sums = torch.tensor([part["total"], part["count"]], dtype=torch.float64, device=device)
+        before = [part["total"], part["count"]] if is_main() else [0.0, 0.0]  # they are added up over all ranks
+        sums = torch.tensor(before, dtype=torch.float64, device=device)
         self.waited = part["waited"]
         self.trained.train()
         for nth, batch in enumerate(batches(patches, mine[first:], self._wait), first):

@@ -8,15 +8,32 @@ import pytest
 import torch
 from filelock import FileLock
 
+from annotations.classes import LANDCOVER_AI
 from trainer import benchmark, cell_run
 from trainer.benchmark import Benchmark
+from trainer.cell_run import DataSet
 from trainer.checkpoint import load_checkpoint
 from trainer.config import FitConfig, from_plain
+from trainer.landcover_ai import read_split
+from trainer.patches import read_all
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FAST = ["--width", "4", "--input-size", "32", "--epochs", "2", "--batch-size", "2", "--device", "cpu"]
+FAST = [
+    "--steps-per-epoch",
+    "1",
+    "--width",
+    "4",
+    "--input-size",
+    "32",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "2",
+    "--device",
+    "cpu",
+]
 ONE = ["--models", "unet", "--fractions", "0.1"]
 
 
@@ -175,6 +192,8 @@ def test_what_cannot_be_used_is_said(tiny_data: Path, tmp_path: Path, capsys: py
         (["--data", str(tiny_data), "--width", "5"], "must be a multiple of 4"),
         (["--data", str(tiny_data), "--clicks-per-patch", "0"], "clicks must be above 0"),
         (["--data", str(tiny_data), "--only", "unet_frac11"], "there is no cell unet_frac11"),
+        (["--data", str(tiny_data), "--seeds", "-1"], "seed must be 0 or more"),
+        (["--data", str(tiny_data), "--sync-batchnorm"], "start them with torchrun"),
         (["report", str(tmp_path / "runs")], "runs"),
     ):
         assert benchmark.main([*runs, *arguments] if arguments[0] != "report" else arguments) == 2
@@ -202,6 +221,37 @@ def test_ctrl_c_keeps_what_is_finished(
     assert "the same command goes on from here" in capsys.readouterr().err
     cells = json.loads((tmp_path / "report.json").read_text())["cells"]
     assert [cell["name"] for cell in cells] == ["unet_frac10_w4"]
+
+
+def test_a_cell_that_fails_does_not_end_the_grid(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", str(tiny_data), "--output", str(tmp_path), "--models", "unet", *FAST, "--epochs", "1"]
+    assert benchmark.main([*arguments, "--fractions", "0.0000001", "0.1"]) == 2
+    error = capsys.readouterr().err
+    assert "1 of 3 cells failed; the first, unet_frac1e-05_w4: no pixel of the training patches is labelled" in error
+    assert {p.parent.name for p in tmp_path.rglob("result.json")} == {"unet_frac10_w4", "unet_frac100_w4"}
+
+
+def test_a_place_that_cannot_be_written_is_named(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "runs").write_text("a file")
+    assert benchmark.main(["--data", str(tiny_data), "--output", str(tmp_path / "runs"), *ONE, *FAST]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert str(tmp_path / "runs") in error
+
+
+def test_a_correction_of_the_ground_truth_is_noticed(tiny_data: Path) -> None:
+    config = Benchmark(input_size=32).cells()[0].config
+    read = {split: read_all(read_split(tiny_data, split), config, 5) for split in ("train", "val")}
+    keys = []
+    for place in (None, (1, 300, 17)):
+        if place is not None:
+            read["train"].truth[place] = (read["train"].truth[place] + 1) % 5
+        keys.append(DataSet(read["train"], read["val"], None, LANDCOVER_AI).key)
+    assert keys[0] != keys[1]
 
 
 def test_event_files(tiny_data: Path, tmp_path: Path) -> None:

@@ -145,13 +145,28 @@ def test_the_one_cycle_schedule() -> None:
     assert learning_rate(OptimConfig(lr=0.1, schedule="constant"), 50, 101) == 0.1
 
 
-def _losses_of_rank(rank: int, port: int, config: FitConfig, results: object) -> None:
+def _losses_of_rank(rank: int, port: int, config: FitConfig, folder: Path, results: object) -> None:
     os.environ.update(
         RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
     )
     with process_group():
-        result = fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME)
+        result = fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME, folder)
     results.put((rank, [e.loss for e in result.epochs], result.epochs[-1].scores.miou))  # type: ignore[attr-defined]
+
+
+def on_two_processes(config: FitConfig, folder: Path) -> list[tuple[int, list[float], float]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    ranks = [context.Process(target=_losses_of_rank, args=(rank, port, config, folder, results)) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    answers = [results.get(timeout=100) for _ in ranks]
+    for process in ranks:
+        process.join()
+    return answers
 
 
 def lopsided() -> PatchSet:
@@ -165,7 +180,7 @@ def lopsided() -> PatchSet:
 @pytest.mark.parametrize(
     ("norm", "optimizer"), [("group", "adamw"), ("batch", "adamw"), ("batch", "muon")], ids="-".join
 )
-def test_two_processes_train_as_one(norm: str, optimizer: str) -> None:
+def test_two_processes_train_as_one(tmp_path: Path, norm: str, optimizer: str) -> None:
     # Batch statistics of half a batch are others than of the whole, unless they are taken together.
     config = replace(
         TINY,
@@ -177,20 +192,21 @@ def test_two_processes_train_as_one(norm: str, optimizer: str) -> None:
         epochs=2,
     )
     alone = fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    ranks = [context.Process(target=_losses_of_rank, args=(rank, port, config, results)) for rank in range(2)]
-    for process in ranks:
-        process.start()
-    answers = [results.get(timeout=100) for _ in ranks]
-    for process in ranks:
-        process.join()
+    answers = on_two_processes(config, tmp_path)
     for _, losses, miou in answers:
         assert losses == pytest.approx([e.loss for e in alone.epochs], rel=1e-5)
         assert miou == pytest.approx(alone.epochs[-1].scores.miou, abs=1e-6)
+
+
+@pytest.mark.timeout(120)
+def test_two_processes_score_the_network_that_is_kept(tmp_path: Path) -> None:
+    """Each has BatchNorm statistics of its own batches; scored and kept are the first one's."""
+    config = replace(TINY, device=DeviceConfig(device="cpu", precision="float32", threads=1), epochs=1)
+    answers = on_two_processes(config, tmp_path)
+    saved = load_checkpoint(tmp_path / "last_model.pth")
+    val = square_patches(4, 1, 1.0)
+    found = evaluate(saved.build(), val, saved.normalisation, choose_precision(config.device), 3, 4)
+    assert [miou for _, _, miou in answers] == pytest.approx([found.scores.miou] * 2)
 
 
 def test_dihedral_is_used_the_same_for_both() -> None:

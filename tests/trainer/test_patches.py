@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.config import ConfigError, LabelConfig
-from trainer.patches import Patches, PatchSet, batches, choose_labels, resize, shrink_labels
+from trainer.config import ConfigError, FitConfig, LabelConfig
+from trainer.patches import Patches, PatchSet, batches, choose_labels, dataset_normalisation, resize, shrink_labels
 
 
 def some_patches(count: int = 3, side: int = 64, size: int = 32) -> Patches:
@@ -95,3 +96,14 @@ def test_settings_of_labels_are_checked() -> None:
         with pytest.raises(ConfigError, match=next(iter(changes))):
             replace(LabelConfig(), **changes)
     assert [LabelConfig(kind=k).amount for k in ("random", "clicks", "scribbles")] == [0.1, 5, 1]
+
+
+def test_pixels_without_data_do_not_count_in_the_normalisation() -> None:
+    images = torch.randn(3, 2, 16, 16) * torch.tensor([3.0, 5.0])[:, None, None] + 7
+    images[0, :, :4] = math.nan
+    labels = torch.zeros(3, 16, 16, dtype=torch.int8)
+    found = dataset_normalisation(FitConfig(input_size=16), PatchSet(images, labels, tuple("abc")))
+    known = images.movedim(1, 0).flatten(1)
+    known = known[:, known[0].isfinite()].double()
+    assert found.mean == pytest.approx(known.mean(1).tolist())
+    assert found.std == pytest.approx(known.std(1, correction=0).tolist())

@@ -117,6 +117,18 @@ def test_another_configuration_or_other_data_begin_anew(
         assert started == [kept]
 
 
+def test_what_another_run_left_is_put_aside(
+    tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme
+) -> None:
+    fit(*sets, CONFIG, scheme3, tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in (BEST, LAST)}
+    diverging = replace(CONFIG, class_weights=(float("inf"), 1.0, 1.0))
+    assert fit(*sets, diverging, scheme3, tmp_path).best is None
+    assert not (tmp_path / BEST).exists()  # nobody takes the former run's for this one's
+    assert (tmp_path / "best_model.before.pth").read_bytes() == before[BEST]
+    assert (tmp_path / "last_model.before.pth").read_bytes() == before[LAST]
+
+
 def test_a_damaged_checkpoint_is_named_and_left(
     tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme
 ) -> None:
@@ -138,6 +150,7 @@ def test_a_grid_that_is_killed_goes_on(tmp_path: Path, tiny_data: Path) -> None:
     arguments = [
         *("--data", str(tiny_data), "--models", "unet", "--fractions", "0.1", "--device", "cpu", "--threads", "1"),
         *("--width", "4", "--input-size", "32", "--epochs", "3", "--batch-size", "2", "--checkpoint-minutes", "0"),
+        *("--steps-per-epoch", "1"),
     ]
 
     def run(output: Path, kill_at: str | None) -> str:

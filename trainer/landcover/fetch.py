@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import zipfile
+import zlib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -164,7 +165,7 @@ def extract(archive: Path, folder: Path) -> tuple[int, int]:
                             file.write(piece)
                             bar.update(len(piece))
                     written += 1
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(
             f"{archive}: cannot be unpacked ({error}). Remove it and run the command again, or choose another with "
             "--url and --md5."

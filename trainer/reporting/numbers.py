@@ -58,10 +58,12 @@ class Variant:
     batch_size: int
     epochs: int
     steps: int
+    recipe: str
 
 
 def _variant(cell: CellResult) -> Variant:
-    return Variant(cell.preset, cell.data, cell.width, cell.input_size, cell.batch_size, cell.epochs, cell.steps)
+    sizes = (cell.width, cell.input_size, cell.batch_size, cell.epochs, cell.steps)
+    return Variant(cell.preset, cell.data, *sizes, cell.recipe)
 
 
 @dataclass(frozen=True, slots=True)

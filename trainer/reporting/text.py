@@ -98,6 +98,7 @@ def variant_titles(variants: Sequence[Variant]) -> dict[Variant, str]:
         "epochs": "{} epochs",
         "steps": "{} steps",
         "data": "data {:.8}",
+        "recipe": "settings {:.6}",
     }
     different = [name for name in parts if len({getattr(v, name) for v in variants}) > 1]
     if "preset" in different and len({v.preset for v in variants}) == len(set(variants)):
