@@ -18,6 +18,8 @@ from report_helpers import Page, cell, scores, write_cell
 from annotations.classes import ClassScheme, LandClass
 from annotations.errors import PartialSegError
 from trainer import report
+from trainer.reporting.files import Curves
+from trainer.reporting.plots import loss_top
 from trainer.results import CellResult, ResultError
 
 if TYPE_CHECKING:
@@ -343,3 +345,11 @@ def test_shrinking(side: int, seed: int) -> None:
     assert abs(float(small.mean()) - float(image.mean())) < 3
     assert (shrunk(np.full_like(image, 77), mean=True) == 77).all()
     assert {*np.unique(shrunk(image))} <= {*np.unique(image)}
+
+
+def test_the_axis_of_losses_leaves_wild_beginnings_out() -> None:
+    epochs = np.arange(1.0, 9.0)
+    val = np.array([2.0, 90.0, 7.0, math.nan, 1.4, 1.3, 1.2, 1.1])
+    tame = Curves(epochs, np.linspace(1.5, 0.7, 8), val, np.linspace(0, 1, 8))
+    assert loss_top([tame]) == pytest.approx(1.15 * 1.5)
+    assert loss_top([]) > 0

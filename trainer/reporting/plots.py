@@ -12,7 +12,7 @@ from trainer.reporting.panels import panel_rows
 from trainer.reporting.text import fraction_text, label_text, model_title, variant_titles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trainer.reporting.files import Curves
     from trainer.reporting.numbers import Group, Spread
 
-__all__ = ["curves_figure", "labels_figure"]
+__all__ = ["curves_figure", "labels_figure", "loss_top"]
 
 _VARIANT_LINES: Final = ("-", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 _VARIANT_MARKERS: Final = ("o", "s", "^", "v")
@@ -161,6 +161,7 @@ def _together(groups: Sequence[Group], curves: Mapping[str, Curves]) -> Figure:
         axes.set_title(title, loc="left")
         axes.set_xlabel("Epoch")
         _whole_epochs(axes)
+    panels[1].set_ylim(top=min(panels[1].get_ylim()[1], loss_top(curves.values())))
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(labels), handlelength=3.2)
     return figure
@@ -198,7 +199,7 @@ def _multiples(groups: Sequence[Group], curves: Mapping[str, Curves]) -> Figure:
     for line in lines:  # the same scale in every block
         low, high = min(axes.get_ylim()[0] for axes in line), max(axes.get_ylim()[1] for axes in line)
         for axes in line:
-            axes.set_ylim(min(low, 0), high)
+            axes.set_ylim(min(low, 0), min(high, loss_top(curves.values())))
     handles = [
         *(Line2D([], [], color=colours[m], label=model_title(m)) for m in dict.fromkeys(g.model for g in groups)),
         Line2D([], [], color=GREY, label="training loss"),
@@ -206,6 +207,16 @@ def _multiples(groups: Sequence[Group], curves: Mapping[str, Curves]) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=2.6)
     return figure
+
+
+def loss_top(curves: Iterable[Curves]) -> float:
+    """Return where an axis of losses may end: a network's first wild epochs on new patches would flatten the rest."""
+    tops = [1.0]
+    for curve in curves:
+        for values in (curve.loss, curve.val_loss[len(curve.val_loss) // 2 :]):
+            finite = values[np.isfinite(values)]
+            tops += [float(finite.max())] if len(finite) else []
+    return 1.15 * max(tops)
 
 
 def _line(axes: Axes, group: Group, curves: Mapping[str, Curves], value: str, **style: Any) -> None:
