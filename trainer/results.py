@@ -77,7 +77,7 @@ class CellResult:
         The share of random pixels (1: full supervision), the clicks in a patch, or the strokes for each class in a
         patch.
     fraction : float
-        Share of the training pixels with a ground truth that is labelled.
+        Share of the training pixels with a ground truth that is labelled; for random pixels the share asked for.
     seed, width, input_size, batch_size, epochs, steps : int
         Of the training; steps are those of all epochs.
     parameters : int

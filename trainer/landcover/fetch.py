@@ -165,6 +165,7 @@ def extract(archive: Path, folder: Path) -> tuple[int, int]:
                             file.write(piece)
                             bar.update(len(piece))
                     written += 1
+    # NotImplementedError is zipfile's word for a compression it does not know, RuntimeError that for a password.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(
             f"{archive}: cannot be unpacked ({error}). Remove it and run the command again, or choose another with "
