@@ -94,6 +94,16 @@ class Region:
         """Return the region with `margin` pixels added on each side (it may then lie partly outside an image)."""
         return Region.from_bounds(self.top - margin, self.left - margin, self.bottom + margin, self.right + margin)
 
+    def scaled(self, factor: int) -> Region:
+        """Return the region of the same ground in an image of `factor` times as many pixels in each direction."""
+        return Region(self.top * factor, self.left * factor, self.height * factor, self.width * factor)
+
+    def shrunk(self, factor: int) -> Region:
+        """Return the smallest region that covers this one in an image of `factor` times fewer pixels a direction."""
+        return Region.from_bounds(
+            self.top // factor, self.left // factor, -(-self.bottom // factor), -(-self.right // factor)
+        )
+
     def clipped(self, shape: tuple[int, ...]) -> Region:
         """Return the part inside an array of shape (H, W, ...)."""
         return self.intersection(Region.whole(shape))

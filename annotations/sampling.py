@@ -14,7 +14,7 @@ from annotations.region import Region
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SimulatedStroke", "paint_stroke", "random_mask", "simulate_clicks", "simulate_strokes"]
+__all__ = ["SimulatedStroke", "paint_stroke", "random_mask", "simulate_clicks", "simulate_strokes", "stroke_from"]
 
 _TURNS: Final = (0, 0.3, -0.3, 0.7, -0.7, 1.3, -1.3, 2.2, -2.2, 3.1)
 _STRIP: Final = 512
@@ -170,9 +170,16 @@ def _walk(
     steps: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    height, width = distance.shape
     start = rng.integers(len(starts[0]))
-    y, x, angle = float(starts[0][start]), float(starts[1][start]), rng.uniform(0, 2 * np.pi)
+    return _walk_from(distance, (float(starts[0][start]), float(starts[1][start])), min(deep, 2), steps, rng)
+
+
+def _walk_from(
+    distance: NDArray[Any], start: tuple[float, float], least: float, steps: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    height, width = distance.shape
+    y, x = start
+    angle = rng.uniform(0, 2 * np.pi)
     path = []
     for _ in range(steps):
         path.append((y, x))
@@ -180,12 +187,40 @@ def _walk(
             ny, nx = y + 2 * np.sin(angle + turn), x + 2 * np.cos(angle + turn)
             if not (0 <= ny < height - 1 and 0 <= nx < width - 1):
                 continue
-            if distance[round(float(ny)), round(float(nx))] >= min(deep, 2):
+            if distance[round(float(ny)), round(float(nx))] >= least:
                 y, x, angle = ny, nx, angle + turn + rng.normal(0, 0.1)
                 break
         else:
             break
     return np.array(path, np.float64).reshape(-1, 2)
+
+
+def stroke_from(
+    depth: NDArray[Any],
+    start: tuple[int, int],
+    label: int,
+    rng: np.random.Generator,
+    *,
+    steps: int = 80,
+    width: int = 5,
+) -> SimulatedStroke:
+    """Walk from a given pixel, turning to stay inside its class.
+
+    Parameters
+    ----------
+    depth : ndarray, (H, W)
+        Distance in pixels to the border of the class; 0 outside it.
+    start : tuple of int
+        Row and column, inside the class.
+    label : int
+        Class index.
+    rng : numpy.random.Generator
+        Source of chance.
+    steps, width : int
+        As for `simulate_strokes`.
+    """
+    path = _walk_from(depth, (float(start[0]), float(start[1])), min(2.0, float(depth[start])), steps, rng)
+    return SimulatedStroke(label, path, width)
 
 
 def paint_stroke(mask: NDArray[np.int8], truth: NDArray[Any] | None, stroke: SimulatedStroke) -> Region:

@@ -2,14 +2,16 @@
 
 Opens the real viewer on a large orthophoto (made by mirroring the given one as often as it takes) with the real worker,
 paints with mouse events at 30 Hz while the worker trains and tiles stream in, and prints the gaps of a 10 ms timer in
-the viewer's event loop, beside those of the same viewer painting without training; the time from the end of a stroke to
-a refreshed view; and resident memory. Needs a screen: `xvfb-run -a -s "-screen 0 1600x1000x24"` makes one.
+the viewer's event loop, beside those of the same viewer painting without training; the time from the first strokes to
+the first map, with the worker warm and cold; from the end of a stroke to a map that knows of it; resident memory; and a
+pass over the whole image beside the bare network. Needs a screen: `xvfb-run -a -s "-screen 0 1600x1000x24"` makes one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +30,7 @@ from rasterio import Affine
 from annotations.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.sampling import paint_stroke, simulate_strokes
+from benchmarks._latency import Latency
 from napari_partialseg._scene import Scene, open_scene
 from napari_partialseg.demo import tones, wait_until
 from trainer import protocol
@@ -171,28 +174,6 @@ def memory(scene: Scene) -> dict[str, float]:
     return result
 
 
-class Latency:
-    """Seconds from the end of a stroke until a tile that knows of it is drawn."""
-
-    def __init__(self, scene: Scene) -> None:
-        session = scene.widget.session
-        self.seconds: list[float] = []
-        self._waiting: list[tuple[int, float]] = []
-        self._sent = 0
-        session.labels_changed.connect(self._stroke)
-        scene.widget.client.received.connect(self._message)
-
-    def _stroke(self) -> None:
-        self._sent += 1
-        self._waiting.append((self._sent, time.perf_counter()))
-
-    def _message(self, message: Any) -> None:
-        if isinstance(message, protocol.Tiles):
-            newest = max(tile.revision for tile in message.tiles)
-            while self._waiting and self._waiting[0][0] <= newest:
-                self.seconds.append(time.perf_counter() - self._waiting.pop(0)[1])
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
@@ -201,6 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--output", type=Path, help="write the figures here as JSON")
     parser.add_argument("--screenshot", type=Path)
+    parser.add_argument("--no-pass", action="store_true", help="leave out the pass over the whole image")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="partialseg-") as name:
         figures = run(options, Path(name))
@@ -209,6 +191,70 @@ def main(arguments: list[str] | None = None) -> int:
     if options.output:
         options.output.write_text(text)
     return 0
+
+
+def first_strokes(scene: Scene, seen: Any, shown: Region, seed: int) -> None:
+    """Draw one stroke of each of two classes in view, through the Labels layer."""
+    session = scene.widget.session
+    assert session is not None
+    for stroke in simulate_strokes(seen, 1, n_classes=2, seed=seed):
+        region = paint_stroke(part := np.full(seen.shape, -1, np.int8), seen, stroke)
+        rows, columns = np.nonzero(part[region.slices] >= 0)
+        places = rows + region.top + shown.top, columns + region.left + shown.left
+        session.layers.labels.data_setitem(places, stroke.label)
+        QTest.qWait(5)
+
+
+def until_predicted(scene: Scene, since: float) -> float:
+    """Wait for the first tiles of training and return how long that took."""
+    came: list[float] = []
+
+    def note(message: Any) -> None:
+        if isinstance(message, protocol.Tiles) and not came:
+            came.append(time.perf_counter())
+
+    scene.widget.client.received.connect(note)
+    wait_until(lambda: came, 120, "the first prediction")
+    scene.widget.client.received.disconnect(note)
+    return came[0] - since
+
+
+def whole_pass(scene: Scene, folder: Path) -> dict[str, float]:
+    """Return the seconds of a pass over the whole image, and of the bare network on the same blocks and margins."""
+    session = scene.widget.session
+    assert session is not None
+    session.pause()
+    saved: list[protocol.Saved] = []
+    session.saved.connect(saved.append)
+    wait_until(lambda: saved, 60, "the network to be saved")
+    saved.clear()
+    peak = 0
+    started = time.perf_counter()
+    scene.widget.client.send(protocol.PredictAll())
+    while not any(m.complete for m in saved):
+        QTest.qWait(200)
+        peak = max(peak, psutil.Process(scene.widget.client.pid).memory_info().rss)
+    seconds = time.perf_counter() - started
+    height, width = session.prepared.ortho.shape
+    block = 2 * session.config.predict.block  # as the worker joins them when nobody waits for a part
+    margin = 2 * 112  # what a network of five levels reaches, on both sides
+    weights = session.prepared.project.folder / "weights" / "best_model.pth"
+    scene.widget.client.send(protocol.Stop())
+    QTest.qWait(500)
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks._bare_network", str(weights), str(block + margin)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    bare = float(told.stdout) * (height * width / block**2)
+    return {
+        "seconds": seconds,
+        "bare_network_seconds": bare,
+        "ratio": seconds / bare,
+        "megapixels_per_second": height * width / seconds / 1e6,
+        "worker_peak_mb": peak / 1e6,
+    }
 
 
 def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -221,6 +267,11 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     figures["open_seconds"] = time.perf_counter() - started
     widget, session = scene.widget, scene.widget.session
     assert session is not None
+    steps: list[int] = []
+    session.progress.connect(lambda m: steps.append(m.step))
+    opened: list[Any] = []
+    session.opened.connect(opened.append)
+    wait_until(lambda: opened, 60, "the worker to open the orthophoto")
     camera = scene.viewer.scene.camera
     camera.zoom = 1.0 / float(session.layers.labels.scale[-1])  # a screen pixel per image pixel, in the middle
     widget.draw.choose("brush")
@@ -230,34 +281,34 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     figures["painting_without_training"], _ = measure(scene, min(options.seconds, 30), paint=True)
     shown = session.view.region().clipped(session.prepared.ortho.shape)
     seen = tones(image)[shown.slices]
-    for stroke in simulate_strokes(seen, 3, n_classes=4):
-        region = paint_stroke(part := np.full(seen.shape, -1, np.int8), seen, stroke)
-        rows, columns = np.nonzero(part[region.slices] >= 0)
-        places = rows + region.top + shown.top, columns + region.left + shown.left
-        session.layers.labels.data_setitem(places, stroke.label)
-        QTest.qWait(5)
-    steps: list[int] = []
-    session.progress.connect(lambda m: steps.append(m.step))
-    started = time.perf_counter()
+    session.layers.labels.data[...] = -1  # what was painted says nothing
+    session.settle()
+    session.layers.labels.refresh()
+    QTest.qWait(1000)
     widget.train()
-    wait_until(lambda: session.tiles.newest_step, 120, "the first prediction")
-    figures["first_prediction_seconds"] = time.perf_counter() - started
+    QTest.qWait(500)
+    first_strokes(scene, seen, shown, seed=0)
+    figures["first_prediction_seconds"] = until_predicted(scene, time.perf_counter())
+    session.pause()
+    QTest.qWait(1000)
+    widget.client.end()  # a cold start: the process is not there yet
+    started = time.perf_counter()
+    session.train()
+    figures["first_prediction_cold_seconds"] = until_predicted(scene, started)
+    for seed in range(1, 4):
+        first_strokes(scene, seen, shown, seed=seed)
     QTest.qWait(3000)
     latency = Latency(scene)
-    latency._sent = session._revision
     before = steps[-1]
     figures["painting_while_training"], figures["strokes"] = measure(scene, options.seconds, paint=True)
     figures["steps_per_second"] = (steps[-1] - before) / options.seconds
     figures["memory"] = memory(scene)
-    QTest.qWait(3000)
-    if latency.seconds:
-        figures["stroke_to_tile_seconds"] = {
-            "median": float(np.median(latency.seconds)),
-            "max": float(max(latency.seconds)),
-            "strokes": len(latency.seconds),
-        }
+    QTest.qWait(4000)
+    figures["stroke_to_map_seconds"] = latency.summary()
     if options.screenshot:
         scene.viewer.screenshot(str(options.screenshot), canvas_only=False, flash=False)
+    if not options.no_pass:
+        figures["whole_image_pass"] = whole_pass(scene, folder)
     widget.shut_down()
     scene.viewer.close()
     return figures

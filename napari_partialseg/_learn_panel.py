@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
+    QFileDialog,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
@@ -37,6 +40,8 @@ _COLOURS = {
 }
 _MODELS = {"UNet": "unet", "UNet++": "unetplusplus"}
 _WIDTHS = (8, 16, 32, 64)
+_STARTS = {"starter weights": "starter", "nothing": "none"}
+_OTHER = "a checkpoint…"
 
 
 class LearnPanel(QWidget):
@@ -98,6 +103,14 @@ class LearnPanel(QWidget):
         self._width = QComboBox()
         self._width.addItems([str(w) for w in _WIDTHS])
         self._width.setToolTip("Channels at full resolution; 16 suits a CPU, 64 a graphics card")
+        self._start = QComboBox()
+        self._start.addItems([*_STARTS, _OTHER])
+        self._start.setToolTip(
+            "What training begins with: the weights that ship with the tool, which know edges, textures and some kinds "
+            "of ground (for UNet of width 16); random weights; or what another project has learnt (best_model.pth), "
+            "whatever its classes and bands"
+        )
+        self._start.activated.connect(self._start_chosen)
         self._where = QComboBox()
         self._where.addItems(["auto", "cpu", "cuda"])
         self._where.setToolTip("What computes; auto takes CUDA when there is one")
@@ -110,6 +123,7 @@ class LearnPanel(QWidget):
         row.addWidget(self._width)
         row.addWidget(self._where)
         network.addRow("network", row)
+        network.addRow("starts from", self._start)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
@@ -136,6 +150,30 @@ class LearnPanel(QWidget):
             self._width.addItem(str(config.model.width))
         self._width.setCurrentText(str(config.model.width))
         self._where.setCurrentText(config.device.device)
+        self._show_start(config.live.start)
+
+    def _show_start(self, start: str) -> None:
+        """Select what training starts from; a checkpoint gets an entry of its own."""
+        for text, value in _STARTS.items():
+            if value == start:
+                self._start.setCurrentText(text)
+                return
+        place = self._start.findData(start)
+        if place < 0:
+            place = self._start.count() - 1  # before the entry that asks for a file
+            self._start.insertItem(place, f"{Path(start).parent.name}/{Path(start).name}", start)
+            self._start.setItemData(place, start, Qt.ItemDataRole.ToolTipRole)
+        self._start.setCurrentIndex(place)
+
+    def _start_chosen(self, place: int) -> None:
+        if self._start.itemText(place) != _OTHER:
+            return
+        path, _ = QFileDialog.getOpenFileName(self, "Start from a checkpoint", "", "Checkpoints (*.pth)")
+        self._show_start(path or self._config.live.start)
+
+    def _chosen_start(self) -> str:
+        held = self._start.currentData()
+        return str(held) if held else _STARTS[self._start.currentText()]
 
     def config(self) -> WorkConfig:
         """Return the configuration that is chosen."""
@@ -154,7 +192,8 @@ class LearnPanel(QWidget):
             precision=base.device.precision,
             threads=base.device.threads,
         )
-        return WorkConfig(model, base.live, base.augment, device, base.predict)
+        live = replace(base.live, start=self._chosen_start())
+        return WorkConfig(model, live, base.augment, device, base.predict)
 
     def show_state(self, state: str, text: str) -> None:
         """Show what the worker is doing."""
@@ -166,7 +205,8 @@ class LearnPanel(QWidget):
         """Show device, precision and network."""
         many = "thread" if message.threads == 1 else "threads"
         threads = f", {message.threads} {many}" if message.device == "cpu" else ""
-        self._device.setText(f"{message.model} on {message.device}{threads}, {message.precision}")
+        begun = {"starter": "starter weights", "none": "random weights"}.get(message.start, Path(message.start).name)
+        self._device.setText(f"{message.model}, from {begun}; on {message.device}{threads}, {message.precision}")
         self._device.setToolTip(message.reason)
         self._figures["step"].setText(f"{message.step:,}")
         if message.step == 0:

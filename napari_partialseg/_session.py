@@ -98,7 +98,7 @@ class Session(QObject):
         scale = self.layers.labels.scale
         self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
         fill_in_view(self.layers.labels, self.view.region)
-        self.view.moved.connect(lambda region: self.client.send(protocol.ViewChanged(region)))
+        self.view.moved.connect(lambda _: self.client.send(self.view.message()))
         if self.read_only:
             self.layers.labels.editable = False
             self.layers.points.editable = False
@@ -165,7 +165,7 @@ class Session(QObject):
                 display_bands=tuple(prepared.ortho.display_bands),
             )
         )
-        self.client.send(protocol.ViewChanged(self.view.region()))
+        self.client.send(self.view.message())
         if self.wants_training:
             self.client.send(protocol.Train())
 

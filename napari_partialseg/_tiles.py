@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TilePainter"]
 
-_MILLISECONDS = 120
+_MILLISECONDS = 200
 _WHOLE_FROM = 24  # so many tiles at once are drawn faster by one refresh of all
 
 

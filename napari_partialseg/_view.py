@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QApplication
 
 from annotations.region import Region
+from trainer import protocol
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -75,6 +77,17 @@ class ViewWatcher(QObject):
             (float(size[0]), float(size[1])),
             self._scale,
         )
+
+    def pixels_per_dot(self) -> float:
+        """Return how many image pixels lie across a dot of the screen; above 1 when zoomed out."""
+        application = QApplication.instance()
+        dots = application.devicePixelRatio() if isinstance(application, QApplication) else 1.0
+        zoom = float(self._viewer.scene.camera.zoom) * min(self._scale) * dots
+        return 1.0 / zoom if zoom > 0 else 1.0
+
+    def message(self) -> protocol.ViewChanged:
+        """Return what the worker should know of the view now."""
+        return protocol.ViewChanged(self.region(), self.pixels_per_dot())
 
     def stop(self) -> None:
         """Watch no more."""

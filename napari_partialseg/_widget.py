@@ -136,9 +136,15 @@ class PartialSegWidget(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        # No sideways scrolling: the dock is at least as wide as what is in it.
-        bar = scroll.verticalScrollBar().sizeHint().width()
-        self.setMinimumWidth(max(340, inner.minimumSizeHint().width() + bar + 4))
+        self._inner, self._bar = inner, scroll.verticalScrollBar()
+        inner.installEventFilter(self)
+        self._fit_width()
+
+    def _fit_width(self) -> None:
+        """No sideways scrolling: the dock is at least as wide as what is in it, also once styles and texts change."""
+        width = max(340, self._inner.minimumSizeHint().width() + self._bar.sizeHint().width() + 4)
+        if width > self.minimumWidth():
+            self.setMinimumWidth(width)
 
     # ----------------------------------------------------------------------------------------------------- opening
 
@@ -361,7 +367,12 @@ class PartialSegWidget(QWidget):
             self._keys = ClassKeys(window, self.classes.select, self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Shut down when the main window has closed (its close event comes before anybody could still say no)."""
+        """Follow the width of the panels, and shut down when the main window has closed.
+
+        Its close event comes before anybody could still say no.
+        """
+        if watched is self._inner and event.type() == QEvent.Type.LayoutRequest:
+            self._fit_width()
         if watched is self._window and event.type() == QEvent.Type.Hide and not event.spontaneous():
             self.shut_down()
         return False

@@ -7,11 +7,75 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import nn
 
-__all__ = ["load_matching"]
+__all__ = ["for_bands", "for_classes", "load_matching"]
+
+
+def for_classes(
+    weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor], known: Sequence[str], wanted: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """Sort what a network knows of its classes by the names of others.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        The state dict of a network for the classes `known`.
+    own : mapping of str to Tensor
+        A fresh state dict of the same network for the classes `wanted`.
+    known, wanted : sequence of str
+        Names of classes in the order of the logits; upper and lower case are the same.
+
+    Returns
+    -------
+    dict of str to Tensor
+        `weights`, but the last layer has for each class wanted what is known of the class of that name, or what `own`
+        has where there is none.
+    """
+    places = {name.casefold(): i for i, name in enumerate(known)}
+    result = dict(weights)
+    for name, fresh in own.items():
+        source = weights.get(name)
+        if not name.startswith(("head.", "heads.")) or source is None or source.shape[1:] != fresh.shape[1:]:
+            continue
+        rows = fresh.clone()
+        for i, wish in enumerate(wanted):
+            at = places.get(wish.casefold())
+            if at is not None:
+                rows[i] = source[at].to(rows.device, rows.dtype)
+        result[name] = rows
+    return result
+
+
+def for_bands(weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Fit the first convolution to another number of bands.
+
+    Bands beyond those that the weights know begin with no influence. Where there are fewer, what the missing ones were
+    worth is spread over those that there are: a grey image is seen like the same image in colour.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        The state dict of a network of `trainer.models`.
+    own : mapping of str to Tensor
+        A fresh state dict of the same network with the wanted number of bands.
+    """
+    result = dict(weights)
+    first = next((name for name, tensor in own.items() if tensor.dim() == 4), None)
+    if first is None or first not in weights:
+        return result
+    source, bands = weights[first], own[first].shape[1]
+    if source.shape[1] == bands or source.shape[0] != own[first].shape[0]:
+        return result
+    kept = source[:, :bands]
+    if bands > source.shape[1]:
+        blank = source.new_zeros(source.shape[0], bands - source.shape[1], *source.shape[2:])
+        result[first] = torch.cat([kept, blank], dim=1)
+    else:
+        result[first] = kept + source[:, bands:].sum(dim=1, keepdim=True) / bands
+    return result
 
 
 @torch.no_grad()

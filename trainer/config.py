@@ -252,31 +252,47 @@ class PredictConfig:
 class LiveConfig:
     """The live learner: training that goes on while labels arrive."""
 
-    lr: float = 3e-3
-    """Learning rate after new labels; it sinks slowly while none arrive."""
+    start: str = "starter"
+    """What it starts from: "starter" for the weights that ship with the tool, "none" for random ones, or the path of a
+    checkpoint, whose network is then used."""
+    learn: Literal["norms", "all"] = "norms"
+    """What is trained when it starts from weights: the normalisation and the last layer, which few strokes cannot
+    spoil, or everything. From random weights everything is trained in any case."""
+    lr: float = 0.002
+    """Learning rate after new labels, of AdamW; it sinks slowly while none arrive. From random weights 0.003."""
+    anchor: float = 0.1
+    """How far each step draws the trained weights back to those that it started from, while little is labelled: few
+    strokes say little, and what was known before is not to be forgotten for them. 0 for not at all."""
+    muon_lr: float = 0.02
+    """Learning rate of the 3x3 convolutions, where they are trained."""
     weight_decay: float = 1e-4
     """Weight decay."""
-    crop: int = 64
-    """Side in pixels of the training crops, centred near labelled pixels. Many small ones teach faster than few large:
-    a step sees more strokes."""
-    batch_size: int = 24
+    crop: int = 128
+    """Side in pixels of the training crops, centred near labelled pixels."""
+    batch_size: int = 6
     """Crops in a step."""
-    ema: float = 0.98
+    ema: float = 0.97
     """Decay of the averaged weights that predict; 0 predicts with the weights of the moment."""
     balance: float = 0.5
     """How far rare classes are favoured when crops are drawn: 0 by labelled pixels, 1 each class alike."""
+    prior: float = 0.75
+    """How far the map is corrected for classes being more or less common in the image than among the labels: 0 not at
+    all, 1 as far as the network's own answers say."""
     seed: int = 0
     """Seed of weights, crops and augmentation."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        _positive(self, "lr", "crop", "batch_size")
+        _positive(self, "lr", "muon_lr", "crop", "batch_size")
+        if not self.start:
+            raise ConfigError('LiveConfig.start must be "starter", "none" or the path of a checkpoint')
         if self.crop % 32:
             raise ConfigError(f"LiveConfig.crop must be a multiple of 32, not {self.crop}")
         if not 0 <= self.ema < 1:
             raise ConfigError(f"LiveConfig.ema must be 0 or more and below 1, not {self.ema}")
-        if not 0 <= self.balance <= 1:
-            raise ConfigError(f"LiveConfig.balance must be 0 to 1, not {self.balance}")
+        for name in ("balance", "prior", "anchor"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"LiveConfig.{name} must be 0 to 1, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True)

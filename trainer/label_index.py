@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from annotations.region import Region
 
-__all__ = ["LabelIndex"]
+__all__ = ["LabelIndex", "shrink_labels"]
 
 _CHUNK = 256  # 256 * 256 places fit in uint16: an index of ten million labelled pixels takes 20 MB
 _FRESH_EDITS = 8
@@ -198,3 +198,32 @@ class LabelIndex:
                 sizes = np.array([len(self._chunks[key].places[c]) for key in keys], np.int64)
                 self._cumulative.append((keys, np.cumsum(sizes)))
         return self._cumulative
+
+
+def shrink_labels(labels: NDArray[np.int8], factor: int, n_classes: int) -> NDArray[np.int8]:
+    """Shrink labels and lose none: the most frequent class of a square counts, or none where it has no label.
+
+    Parameters
+    ----------
+    labels : ndarray of int8, (..., H, W)
+        H and W multiples of `factor`; -1 where unlabelled.
+    factor : int
+        Side of the squares that become one pixel.
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of int8, (..., H / factor, W / factor)
+    """
+    if factor == 1:
+        return labels
+    *before, height, width = labels.shape
+    squares = labels.reshape(*before, height // factor, factor, width // factor, factor)
+    best = np.zeros((*before, height // factor, width // factor), np.int16)
+    result = np.full(best.shape, UNLABELLED, np.int8)
+    for c in range(n_classes):
+        count = (squares == c).sum(axis=(-3, -1), dtype=np.int16)
+        more = count > best
+        result[more] = c
+        best[more] = count[more]
+    return result

@@ -1,8 +1,13 @@
 """The live learner: it trains on the labels there are, takes in new ones as they come, and never starts over.
 
-Crops are drawn around labelled pixels, classes balanced, the newest strokes more often. The weights that predict
-are a moving average of those that train: a small network on few labels swings from step to step, its average does
-not. Normalisation is BatchNorm with fixed statistics in prediction, so that neighbouring blocks agree at their seam.
+It begins with weights that know edges and textures (`trainer.starting`), so that a few strokes have to teach it the
+classes alone. What few strokes could spoil is left as it is: of the weights, those of the normalisation and the last
+layer are trained, and each step draws them a little back to where they began; the statistics of BatchNorm stay fixed.
+So neighbouring blocks agree at their seam, a stroke in one corner does not overturn the map in another, and the map
+does not swing from step to step.
+
+Crops are drawn around labelled pixels, classes balanced, the newest strokes more often. The weights that predict are a
+moving average of those that train.
 """
 
 from __future__ import annotations
@@ -20,28 +25,48 @@ from trainer.adapt import load_matching
 from trainer.augment import augment, photometric
 from trainer.checkpoint import Checkpoint, versions
 from trainer.config import to_plain
+from trainer.label_index import shrink_labels
 from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
+from trainer.optim import Muon
 from trainer.predict import BlockPredictor
+from trainer.prior import PriorShift
+from trainer.starting import NOTHING, begin_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
     from trainer.config import WorkConfig
     from trainer.label_index import LabelIndex
     from trainer.normalisation import Normalisation
-    from trainer.pixels import BlockCache
+    from trainer.pixels import BlockCache, Pyramid
     from trainer.precision import Precision
 
 __all__ = ["LiveLearner"]
 
-_FRESH_SHARE = 0.25
-_STATISTICS_BATCHES = 3
-_SETTLE_STEPS = 400  # without new labels the learning rate halves about every this many steps ...
+_FRESH_SHARE = 0.34
+_SCRATCH_BATCHES = 3  # of training crops, where normalisation is measured at each snapshot
+_PROBE_CROPS = 12  # of this side, from all over the image: the same ones each time, so that answers are comparable
+_PROBE_SIDE = 128
+_SETTLE_STEPS = 200  # without new labels the learning rate halves about every this many steps ...
 _LOWEST_RATE = 0.1  # ... down to this share
+_REVIVAL = 4.0  # new labels raise it to this many times their share of all labels, ...
+_LEAST_REVIVAL = 0.3  # ... but at least to this
+_FRESH_RATE = 4.0  # times the learning rate, for a last layer that starts from nothing
+_FREEDOM = 30_000  # labelled pixels that halve the pull towards what it started from
+_RISE_STEPS = 30  # over which the learning rate rises at the very beginning
+_LOSS_SHARE = 0.1  # of the newest step in the loss that is remembered
 _JITTER = 3 / 8  # a crop's centre lies up to this share of its side from the labelled pixel
 _FULL_MICRO_BATCH = 64
+_SCRATCH_RATE = 3e-3  # of AdamW, from random weights
+
+
+def _is_last(name: str) -> bool:
+    """Whether a parameter of that name belongs to the layer that gives the logits."""
+    return name.startswith(("head.", "heads."))
 
 
 class LiveLearner:
@@ -61,6 +86,16 @@ class LiveLearner:
         Of the orthophoto's bands.
     precision : Precision
         Device and numbers.
+    start : Checkpoint, optional
+        What to start from, of the network that `config` names; None for random weights.
+    coarse : Pyramid, optional
+        Coarser resolutions of the orthophoto; without it `level` must stay 0.
+
+    Attributes
+    ----------
+    level : int
+        How often the image is halved for the view: training then takes every second step at that resolution, so that
+        the network can predict there.
     """
 
     def __init__(
@@ -71,6 +106,8 @@ class LiveLearner:
         config: WorkConfig,
         normalisation: Normalisation,
         precision: Precision,
+        start: Checkpoint | None = None,
+        coarse: Pyramid | None = None,
     ) -> None:
         self.image = image
         self.labels = labels
@@ -78,28 +115,66 @@ class LiveLearner:
         self.config = config
         self.normalisation = normalisation
         self.precision = precision
+        self.start = start
+        self.coarse = coarse
+        self.level = 0
         self.step_count = 0
         self.steps_since_labels = 0
+        self._heat = 1.0  # share of the learning rate
         self.micro_batch = _FULL_MICRO_BATCH
         self._rng = np.random.default_rng(config.live.seed)
         self._loss_sum = torch.zeros((), device=precision.device)
         self._loss_steps = 0
+        self._recent_loss: torch.Tensor | None = None
+        self._shown: tuple[int, nn.Module] | None = None
         self._build()
 
     def _build(self) -> None:
+        self._shown = None
         torch.manual_seed(self.config.live.seed)
-        model = build_model(self.config.model, self.image.bands, len(self.scheme)).to(self.precision.device)
-        if self.precision.channels_last:
-            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in its stubs
-        self.model = model
-        self.average = copy.deepcopy(model).eval().requires_grad_(False)
+        model = build_model(self.config.model, self.image.bands, len(self.scheme))
+        if self.start is not None:
+            begin_from(model, self.start, self.scheme.names)
+        self.model = self.precision.place(model)
+        self.frozen = self.start is not None
+        if self.frozen:
+            for name, weight in self.model.named_parameters():
+                # Weights of one dimension are those of the normalisation, and biases.
+                weight.requires_grad_(_is_last(name) or weight.ndim == 1 or self.config.live.learn == "all")
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        # The answers of a network that began with nothing are too unsure for long: what they say of shares is wrong.
+        self.prior = PriorShift(len(self.scheme), self.config.live.prior if self.frozen else 0.0)
+        self._prepare_training()
+
+    def _prepare_training(self) -> None:
         live = self.config.live
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(),
-            lr=live.lr,
-            weight_decay=live.weight_decay,
-            fused=self.precision.device.type in ("cpu", "cuda"),
-        )
+        known = {name.casefold() for name in (self.start.scheme.names if self.start is not None else ())}
+        knows_classes = known >= {name.casefold() for name in self.scheme.names}
+        slow: list[nn.Parameter] = []
+        fresh: list[nn.Parameter] = []
+        inner: list[nn.Parameter] = []
+        for name, weight in self.model.named_parameters():
+            if not weight.requires_grad:
+                continue
+            if self.frozen and _is_last(name) and not knows_classes:
+                fresh.append(weight)  # a last layer that knows nothing yet has far to go, and little to lose
+            elif self.frozen and weight.ndim == 4 and weight.shape[-1] == 3 and weight.shape[1] != self.image.bands:
+                inner.append(weight)  # from random weights, a few hundred steps with few labels are no better with Muon
+            else:
+                slow.append(weight)
+        # What it started from, to be held to.
+        self._anchor = [(weight, weight.detach().clone()) for weight in [*slow, *inner]] if self.frozen else []
+        rate = live.lr if self.frozen else _SCRATCH_RATE
+        groups = [{"params": slow, "lr": rate}, {"params": fresh, "lr": _FRESH_RATE * rate}]
+        fused = self.precision.device.type in ("cpu", "cuda")
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=live.weight_decay, fused=fused)
+        ]
+        if inner:
+            self.optimizers.append(Muon(inner, live.muon_lr, live.weight_decay))
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["peak"] = group["lr"]
 
     # ------------------------------------------------------------------------------------------------ training
 
@@ -108,9 +183,27 @@ class LiveLearner:
         """Whether there is something to learn: labels of two classes at least."""
         return int((self.labels.counts > 0).sum()) >= 2
 
-    def labels_arrived(self) -> None:
-        """Raise the learning rate again: there is something new to learn."""
+    @property
+    def start_name(self) -> str:
+        """What it began from, as the configuration names it; random weights where those did not fit."""
+        return NOTHING if self.start is None else self.config.live.start
+
+    @property
+    def first_guess_steps(self) -> int:
+        """Steps after new labels before a map is worth showing; the person sees that something happens."""
+        return 3 if self.frozen else 8
+
+    def labels_arrived(self, changed: int | None = None) -> None:
+        """Raise the learning rate again, the more the more there is to learn.
+
+        Parameters
+        ----------
+        changed : int, optional
+            How many labelled pixels are new; None raises it fully.
+        """
         self.steps_since_labels = 0
+        share = 1.0 if changed is None else changed / max(int(self.labels.counts.sum()), 1)
+        self._heat = max(self._heat, min(max(_REVIVAL * share, _LEAST_REVIVAL), 1.0))
 
     def step(self, cancelled: Callable[[], bool]) -> bool:
         """Train on one batch of crops.
@@ -131,18 +224,23 @@ class LiveLearner:
             return False
         count = count.to(self.precision.device)
         self._set_rate()
-        self.model.train()
-        self.optimizer.zero_grad(set_to_none=True)
+        self._training_mode()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=self.precision.device)
         for start in range(0, len(images), self.micro_batch):
             if cancelled():
                 return False
             part = slice(start, start + self.micro_batch)
             loss += self._backward(images[part], targets[part], count)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self._hold()
+        self.prior.trained_on(targets.numpy())
         self.step_count += 1
         self.steps_since_labels += 1
         self._update_average()
+        self._recent_loss = loss if self._recent_loss is None else torch.lerp(self._recent_loss, loss, _LOSS_SHARE)
         self._loss_sum += loss
         self._loss_steps += 1
         return True
@@ -164,24 +262,65 @@ class LiveLearner:
         self.micro_batch = present // 2
         return self.micro_batch
 
+    @torch.no_grad()
+    def _hold(self) -> None:
+        """Draw the weights a little towards those it started from, the less the more is labelled."""
+        strength = self.config.live.anchor / (1 + int(self.labels.counts.sum()) / _FREEDOM)
+        if self._anchor and strength:
+            torch._foreach_lerp_([w for w, _ in self._anchor], [a for _, a in self._anchor], strength)
+
     def _set_rate(self) -> None:
-        share = max(_LOWEST_RATE, 0.5 ** (self.steps_since_labels / _SETTLE_STEPS))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.live.lr * share
+        self._heat = max(self._heat * 0.5 ** (1 / _SETTLE_STEPS), _LOWEST_RATE)
+        rise = min((self.step_count + 1) / _RISE_STEPS, 1.0) if self.frozen else 1.0
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * self._heat * rise
+
+    def _training_mode(self) -> None:
+        self.model.train()
+        if self.frozen:
+            for module in self.model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
 
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         live = self.config.live
-        side = live.crop
+        level = self.level if self.coarse is not None and self.step_count % 2 else 0
+        factor, side = 1 << level, live.crop
         centres = self.labels.sample(self._rng, live.batch_size, balance=live.balance, fresh_share=_FRESH_SHARE)
         jitter = int(side * _JITTER)
-        corners = centres - side // 2 + self._rng.integers(-jitter, jitter + 1, centres.shape)
+        corners = centres // factor - side // 2 + self._rng.integers(-jitter, jitter + 1, centres.shape)
         regions = [Region(int(row), int(column), side, side) for row, column in corners]
-        pixels = np.stack([self.image.read_padded(region) for region in regions])
+        targets = np.stack([self.labels.read(region.scaled(factor)) for region in regions])
+        return augment(
+            self._pixels(regions, level),
+            torch.from_numpy(shrink_labels(targets, factor, len(self.scheme))),
+            self.config.augment,
+            self._rng,
+        )
+
+    def _pixels(self, regions: list[Region], level: int) -> torch.Tensor:
+        source = self.image if level == 0 or self.coarse is None else self.coarse.at(level)
+        pixels = np.stack([source.read_padded(region) for region in regions])
         if pixels.dtype not in (np.uint8, np.float32):
             pixels = pixels.astype(np.float32)
-        images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
-        targets = torch.from_numpy(np.stack([self.labels.read(region) for region in regions]))
-        return augment(images, targets, self.config.augment, self._rng)
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+
+    def _probes(self) -> torch.Tensor:
+        """Return normalised crops from all over the image, the same ones each time, at the resolution of the view."""
+        rng = np.random.default_rng(self.config.live.seed)
+        level, side = self.level if self.coarse is not None else 0, _PROBE_SIDE
+        regions: list[Region] = []
+        for tries in range(8 * _PROBE_CROPS):
+            row, column = (int(rng.integers(max((size >> level) - side, 0) + 1)) for size in self.image.shape)
+            region = Region(row, column, side, side)
+            ground = region.scaled(1 << level).clipped(self.image.shape)
+            # Places without data are passed over, unless there are few others.
+            if tries >= 7 * _PROBE_CROPS or self.image.read_valid(ground).mean() > 0.5:
+                regions.append(region)
+            if len(regions) == _PROBE_CROPS:
+                break
+        return self.precision.images(self.normalisation.apply(self._pixels(regions, level).to(self.precision.device)))
 
     def _backward(self, images: torch.Tensor, targets: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
         device = self.precision.device
@@ -212,29 +351,58 @@ class LiveLearner:
 
     def snapshot(self) -> BlockPredictor:
         """Return a predictor with a copy of the averaged weights of this moment."""
-        model = copy.deepcopy(self.average)
-        self._estimate_statistics(model)
-        return BlockPredictor(model, self.normalisation, self.precision)
+        return BlockPredictor(self._snapshot(), self.normalisation, self.precision)
 
     @torch.no_grad()
-    def _estimate_statistics(self, model: nn.Module) -> None:
+    def _snapshot(self) -> nn.Module:
+        """Return the network that predicts; the same one until the next step, so that map and checkpoint agree."""
+        if self._shown is not None and self._shown[0] == self.step_count:
+            return self._shown[1]
+        model = copy.deepcopy(self.average)
+        if not self.frozen:
+            self._measure_crops(model)
+        if self.prior.strength and self._recent_loss is not None:
+            with self.precision.autocast():
+                logits = model(self._probes())
+            answers = logits.float().softmax(dim=1)[..., ::4, ::4].movedim(1, -1).reshape(-1, logits.shape[1])
+            self.prior.answered(answers.cpu().numpy())
+            self._shift(model, self.prior.shift(float(self._recent_loss)))
+        self._shown = self.step_count, model
+        return model
+
+    def _shift(self, model: nn.Module, shift: NDArray[np.float32]) -> None:
+        for name, weight in model.named_parameters():
+            if _is_last(name) and name.endswith(".bias"):
+                weight.data += torch.from_numpy(shift).to(weight)
+
+    @torch.no_grad()
+    def _measure_crops(self, model: nn.Module) -> None:
         """Measure the statistics of BatchNorm anew for the averaged weights, on training crops.
 
         Running averages lag behind weights that change with every step, most of all in the first seconds.
         """
-        layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-        if not layers or not self.labels.counts.any():  # all labels were erased since: the running averages must do
+        if not self.labels.counts.any():  # all labels were erased since: the running averages must do
             return
+        crops = [self._batch()[0] for _ in range(_SCRATCH_BATCHES)]
+        self._measure(
+            model, [self.precision.images(self.normalisation.apply(c.to(self.precision.device))) for c in crops]
+        )
+
+    def _measure(self, model: nn.Module, batches: list[torch.Tensor]) -> None:
+        layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        if not layers:
+            return
+        momentum = [layer.momentum for layer in layers]
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # a plain mean over the batches
         model.train()
-        for _ in range(_STATISTICS_BATCHES):
-            images, _ = self._batch()
-            inputs = self.precision.images(self.normalisation.apply(images.to(self.precision.device)))
+        for batch in batches:
             with self.precision.autocast():
-                model(inputs)
+                model(batch)
         model.eval()
+        for layer, former in zip(layers, momentum, strict=True):
+            layer.momentum = former
 
     # --------------------------------------------------------------------------------------------- persistence
 
@@ -245,7 +413,7 @@ class LiveLearner:
             in_channels=self.image.bands,
             scheme=self.scheme,
             normalisation=self.normalisation,
-            state_dict={k: v.detach().to("cpu").clone() for k, v in self.average.state_dict().items()},
+            state_dict={k: v.detach().to("cpu").clone() for k, v in self._snapshot().state_dict().items()},
             metrics={},
             config=to_plain(self.config),
             versions=versions(),
@@ -256,7 +424,9 @@ class LiveLearner:
         """Return what a checkpoint lacks for training to go on: raw weights and the optimiser, as plain values."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "heat": self._heat,
             "step": self.step_count,
             "steps_since_labels": self.steps_since_labels,
         }
@@ -269,12 +439,19 @@ class LiveLearner:
         list of str
             What could not be taken over, in words; empty when all was.
         """
+        self._shown = None
         notes = load_matching(self.average, checkpoint.state_dict)
         load_matching(self.model, checkpoint.state_dict)
         self.step_count = checkpoint.step
-        if state is not None and not notes:
+        same = state is not None and [len(o["param_groups"]) for o in state.get("optimizers", [])] == [
+            len(o.param_groups) for o in self.optimizers
+        ]
+        if state is not None and not notes and same:  # earlier versions kept another state
             self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.average.load_state_dict(state["average"])
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            self._heat = float(state["heat"])
             self.step_count = int(state["step"])
             self.steps_since_labels = int(state["steps_since_labels"])
         return notes

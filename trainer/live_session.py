@@ -8,26 +8,26 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from annotations.classes import NOT_PREDICTED, ClassScheme
+from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain
 from trainer.live_files import save_work, set_aside
+from trainer.live_tiles import predict_job
 from trainer.open_work import SAVE_SECONDS, OpenWork
-from trainer.predict import predict_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from annotations.region import Region
+    from trainer.schedule import Job
 
 __all__ = ["LiveSession"]
 
-_FIRST_PASS_STEPS = 8  # enough for a first guess; the person sees that something happens
-_PASS_STEPS = 6  # steps between two passes over the view
+_PASS_STEPS = 6  # steps between two passes over the view, at the least, ...
+_PASS_GROWTH = 0.15  # ... and as a share of the steps since the last labels: a map that hardly changes is left in peace
+_IDLE_SPAN = 2  # blocks in each direction that are predicted as one when nobody waits for a part of them
 _REST_STEPS = 3000  # without new labels, training rests after this many steps
 _SMALLEST_BLOCK = 128
 
@@ -95,7 +95,8 @@ class LiveSession:
         if isinstance(message, protocol.LabelsChanged):
             work.absorb(message.regions, message.revision)
         elif isinstance(message, protocol.ViewChanged):
-            work.schedule.set_view(message.region)
+            work.schedule.set_view(message.region, message.pixels_per_dot)
+            work.learner.level = work.schedule.view_level
         elif isinstance(message, protocol.SetClasses):
             work.set_scheme(ClassScheme.from_json(message.classes))
         elif isinstance(message, protocol.Train):
@@ -158,20 +159,28 @@ class LiveSession:
         return self._idle(work)
 
     def _train_and_predict(self, work: OpenWork) -> None:
+        schedule = work.schedule
         if work.pace.may_predict():
-            weights = work.learner.step_count
-            enough = weights >= _FIRST_PASS_STEPS and weights - work.pass_step >= _PASS_STEPS
-            if enough and (work.revision > work.pass_revision or work.pass_done(beyond_view=False)):
+            if self._pass_is_due(work):
                 work.begin_pass()
-            region = work.schedule.next(beyond_view=True) if work.predictor else None
-            if region is not None:
+            job = schedule.next(schedule.view_level, beyond_view=True) if work.predictor else None
+            if job is not None:
                 started = self._clock()
-                self._predict(work, region)
-                work.pace.predicted(self._clock() - started, in_view=work.schedule.in_view(region))
+                self._predict(work, job)
+                work.pace.predicted(self._clock() - started, in_view=schedule.in_view(job.region))
         started = self._clock()
         if work.learner.step(self._interrupted):
             work.pace.trained(self._clock() - started)
-        self._report(work, work.schedule.count(beyond_view=False))
+        self._report(work, schedule.count(schedule.view_level, beyond_view=False))
+
+    @staticmethod
+    def _pass_is_due(work: OpenWork) -> bool:
+        """Whether the view is worth predicting anew: soon after new labels, then less and less."""
+        learner = work.learner
+        steps = learner.step_count - work.pass_step
+        if work.revision > work.pass_revision or work.predictor is None:
+            return learner.steps_since_labels >= learner.first_guess_steps
+        return work.view_done() and steps >= max(_PASS_STEPS, _PASS_GROWTH * learner.steps_since_labels)
 
     def _idle(self, work: OpenWork) -> bool:
         rests = work.mode == "training"
@@ -184,7 +193,7 @@ class LiveSession:
             return False
         if work.predictor is None or work.pass_step != work.learner.step_count:
             work.begin_pass()
-        if self._next_block(work):
+        if self._next_job(work, view_first=True):
             self._say("resting" if rests else "paused", "predicting the rest of the image")
             return True
         if not work.complete:
@@ -196,37 +205,26 @@ class LiveSession:
 
     def _predict_everything(self, work: OpenWork) -> bool:
         self._say("predicting", "predicting the whole image")
-        if not self._next_block(work):
+        if not self._next_job(work, view_first=False):
             work.predict_all = False
             work.complete = True
             self._save(work, complete=True, always=True)
         return True
 
-    def _next_block(self, work: OpenWork) -> bool:
-        region = work.schedule.next(beyond_view=True)
-        if region is None:
+    def _next_job(self, work: OpenWork, *, view_first: bool) -> bool:
+        """Predict one job at full resolution, or first, at the resolution of the view, what is in view."""
+        schedule = work.schedule
+        job = schedule.next(schedule.view_level, beyond_view=False) if view_first else None
+        job = job or schedule.next(0, beyond_view=True, span=_IDLE_SPAN)
+        if job is None:
             return False
-        self._predict(work, region)
-        self._report(work, work.schedule.count(beyond_view=True))
+        self._predict(work, job)
+        self._report(work, schedule.count(0, beyond_view=True))
         return True
 
-    def _predict(self, work: OpenWork, region: Region) -> None:
-        if work.predictor is None:
-            return
-        valid = work.image.read_valid(region) if work.ortho.has_mask else None
-        if valid is None or valid.any():
-            classes, confidence = predict_block(work.predictor, work.image.read, work.image.shape, region)
-        else:
-            classes = np.full(region.shape, NOT_PREDICTED, np.uint8)
-            confidence = np.zeros(region.shape, np.uint8)
-        if valid is not None:
-            classes = np.where(valid, classes, np.uint8(NOT_PREDICTED))
-            confidence = np.where(valid, confidence, np.uint8(0))
-        work.prediction.array[region.slices] = classes
-        work.confidence.array[region.slices] = confidence
-        work.kept.mark(region)
-        work.schedule.done(region)
-        self._emit(protocol.Tiles((protocol.Tile(region, work.pass_revision, work.pass_step),)))
+    def _predict(self, work: OpenWork, job: Job) -> None:
+        if work.predictor is not None:
+            self._emit(predict_job(work, work.predictor, job))
 
     def _shrink(self, work: OpenWork, error: BaseException) -> None:
         crops = work.learner.halve_micro_batch()
@@ -265,6 +263,7 @@ class LiveSession:
                 reason=work.precision.reason,
                 threads=torch.get_num_threads(),
                 model=f"{name}, width {model.width}",
+                start=work.learner.start_name,
                 step=work.learner.step_count,
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from annotations.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.shared_array import SharedArray
 from annotations.statistics import band_statistics
+from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.config import WorkConfig, from_plain
 from trainer.kept import KeptPrediction
 from trainer.label_index import LabelIndex
@@ -21,9 +23,10 @@ from trainer.live import LiveLearner
 from trainer.live_files import load_work, set_aside
 from trainer.normalisation import Normalisation
 from trainer.pace import Pace
-from trainer.pixels import BlockCache
+from trainer.pixels import BlockCache, Pyramid
 from trainer.precision import Precision, choose_precision
 from trainer.schedule import TileSchedule
+from trainer.starting import NOTHING, STARTER, load_start
 from trainer.threads import ThreadGovernor
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from annotations.orthophoto import Orthophoto
     from trainer import protocol
+    from trainer.pixels import PixelSource
     from trainer.predict import BlockPredictor
 
 __all__ = ["SAVE_SECONDS", "OpenWork"]
@@ -62,6 +66,7 @@ class OpenWork:
         self.scheme = ClassScheme.from_json(message.classes)
         self.ortho: Orthophoto = open_orthophoto(message.image, message.display_bands or None)
         self.image = BlockCache(self.ortho)
+        self.coarse = Pyramid(self.image)
         self.labels_path = Path(message.labels)
         shape = self.image.shape
         self.prediction = SharedArray.open(message.prediction, shape)
@@ -81,15 +86,47 @@ class OpenWork:
         self._clock = clock
         self.schedule = TileSchedule(shape, self.config.predict.block)
         self._read_all_labels()
-        self._start()
         loaded = load_work(self.weights)
+        if loaded is not None and self.config.live.start not in (STARTER, NOTHING):
+            # Training goes on from what was learnt, so the checkpoint that it once began from may be gone.
+            self.config = replace(self.config, model=loaded[0].model)
+        self._start(None if loaded is None else loaded[0])
         if loaded is not None:
             self.notes += self._resume(*loaded)
 
-    def _start(self) -> None:
+    def _start_weights(self, learnt: Checkpoint | None) -> Checkpoint | None:
+        """Return what to start from; a named checkpoint brings its own network.
+
+        Where it is gone, what was learnt from it stands in: that is loaded afterwards anyhow.
+        """
+        start = self.config.live.start
+        try:
+            checkpoint = load_start(start)
+        except CheckpointError:
+            if learnt is None:
+                raise
+            return learnt
+        if checkpoint is None or checkpoint.model == self.config.model:
+            return checkpoint
+        if start != STARTER:
+            self.config = replace(self.config, model=checkpoint.model)
+            return checkpoint
+        # The weights that ship with the tool are for its default network; any other starts from nothing.
+        return None
+
+    def _start(self, learnt: Checkpoint | None = None) -> None:
+        start = self._start_weights(learnt)
         self.learner = LiveLearner(
-            self.image, self.labels, self.scheme, self.config, self.normalisation, self.precision
+            self.image,
+            self.labels,
+            self.scheme,
+            self.config,
+            self.normalisation,
+            self.precision,
+            start,
+            self.coarse,
         )
+        self.learner.level = self.schedule.view_level
         self.pace = Pace(self._clock)
         self.save_at = self._clock() + SAVE_SECONDS
         self.saved_step = 0
@@ -97,9 +134,9 @@ class OpenWork:
 
     def use_block(self, block: int) -> None:
         """Predict in blocks of this side from now on."""
-        view = self.schedule.view
+        view, level = self.schedule.view, self.schedule.view_level
         self.schedule = TileSchedule(self.image.shape, block)
-        self.schedule.set_view(view)
+        self.schedule.set_view(view, 2.0**level)
         self.predictor: BlockPredictor | None = None
         self.pass_step = 0
         self.pass_revision = 0
@@ -144,7 +181,7 @@ class OpenWork:
             self.schedule.prefer(region.clipped(self.image.shape))
         self.revision = max(self.revision, revision)
         if changed:
-            self.learner.labels_arrived()
+            self.learner.labels_arrived(changed)
 
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Take another class scheme."""
@@ -164,10 +201,14 @@ class OpenWork:
         self.schedule.begin_pass()
         self.pace.pass_started()
 
-    def pass_done(self, *, beyond_view: bool) -> bool:
-        """Whether all blocks of the present pass are predicted."""
-        done, total = self.schedule.count(beyond_view=beyond_view)
+    def view_done(self) -> bool:
+        """Whether all that is in view is predicted in the present pass, at the resolution of the view."""
+        done, total = self.schedule.count(self.schedule.view_level, beyond_view=False)
         return self.predictor is None or done == total
+
+    def pixels(self, level: int) -> PixelSource:
+        """Return the orthophoto, halved this many times."""
+        return self.image if level == 0 else self.coarse.at(level)
 
     def why_waiting(self) -> str:
         """Say what is missing for training, for people."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from annotations.region import Region
 
-__all__ = ["BlockCache", "PixelSource"]
+__all__ = ["BlockCache", "CoarsePixels", "PixelSource", "Pyramid"]
 
 _BLOCK = 512
 
@@ -107,3 +107,67 @@ class BlockCache:
             _, dropped = self._blocks.popitem(last=False)
             self._held -= dropped.nbytes
         return block
+
+
+class CoarsePixels:
+    """A `PixelSource` of half, a quarter ... of another's resolution: each of its pixels is the mean of a square.
+
+    Parameters
+    ----------
+    source : PixelSource
+        The finer one.
+    level : int
+        How often it is halved, 1 or more.
+    """
+
+    def __init__(self, source: PixelSource, level: int) -> None:
+        self._source = source
+        self._factor = 1 << level
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in coarse pixels; squares cut off at the right and bottom edge count."""
+        height, width = self._source.shape
+        return -(-height // self._factor), -(-width // self._factor)
+
+    @property
+    def bands(self) -> int:
+        """Number of bands."""
+        return self._source.bands
+
+    def _fine(self, region: Region) -> Region:
+        return region.scaled(self._factor).clipped(self._source.shape)
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return (h, w, bands) of a region in coarse pixels: uint8 stays so, all else becomes float32."""
+        pixels = self._source.read(self._fine(region))
+        mean: NDArray[Any] = self._squares(pixels, region).mean(axis=(1, 3), dtype=np.float32)
+        return np.rint(mean).astype(np.uint8) if pixels.dtype == np.uint8 else mean
+
+    def read_valid(self, region: Region) -> NDArray[np.bool_]:
+        """Return (h, w), True where a square has any data."""
+        valid = self._source.read_valid(self._fine(region))[..., None]
+        some: NDArray[np.bool_] = np.asarray(self._squares(valid, region).any(axis=(1, 3)))
+        return some[..., 0]
+
+    def _squares(self, fine: NDArray[Any], region: Region) -> NDArray[Any]:
+        factor = self._factor
+        missing = [want * factor - have for want, have in zip(region.shape, fine.shape[:2], strict=True)]
+        if any(missing):  # a square cut off at the edge is filled up with the pixels at the edge
+            fine = np.pad(fine, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        return fine.reshape(region.height, factor, region.width, factor, -1)
+
+
+class Pyramid:
+    """The coarser resolutions of a `PixelSource`, each made when it is first asked for and kept while memory allows."""
+
+    def __init__(self, source: PixelSource, megabytes: int = 100) -> None:
+        self._source = source
+        self._megabytes = megabytes
+        self._levels: dict[int, BlockCache] = {}
+
+    def at(self, level: int) -> BlockCache:
+        """Return the source halved `level` times, 1 or more."""
+        if level not in self._levels:
+            self._levels[level] = BlockCache(CoarsePixels(self._source, level), self._megabytes >> (level - 1))
+        return self._levels[level]

@@ -14,6 +14,7 @@ import torch
 
 from annotations.classes import NOT_PREDICTED
 from annotations.region import Region
+from trainer.models import UNet
 from trainer.models.folded import folded
 
 if TYPE_CHECKING:
@@ -58,13 +59,17 @@ class BlockPredictor:
         self.halo = int(model.reach)  # type: ignore[arg-type]  # set by UNet and UNet++
         self.multiple = int(model.multiple)  # type: ignore[arg-type]
 
-    def predict(self, batch: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def predict(
+        self, batch: NDArray[Any], inner: tuple[slice, slice] | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Classify a batch of equally large blocks.
 
         Parameters
         ----------
         batch : ndarray (B, h, w, bands)
             uint8, uint16 or float; h and w multiples of `multiple`.
+        inner : tuple of slice, optional
+            Rows and columns that are wanted, with start and stop; all by default. What follows then has their size.
 
         Returns
         -------
@@ -79,7 +84,11 @@ class BlockPredictor:
         with torch.inference_mode():
             images = self.normalisation.apply(self.precision.images(images))
             with self.precision.autocast():
-                logits = self.model(images)
+                if inner is None or not isinstance(self.model, UNet):
+                    logits = self.model(images)
+                    logits = logits if inner is None else logits[..., inner[0], inner[1]]
+                else:
+                    logits = self.model(images, inner)
             # In bfloat16 the softmax has steps of 1/128: close classes would tie. With the channels first it is faster.
             logits = logits.to(torch.float32, memory_format=torch.contiguous_format)
             probability, classes = logits.softmax(dim=1).max(dim=1)
@@ -145,9 +154,9 @@ def predict_block(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return classes and confidence of a region inside the image, each uint8 of `inner.shape`."""
     pixels = read_with_halo(read, shape, inner, predictor.halo, predictor.multiple)
-    classes, confidence = predictor.predict(pixels[None])
     cut = _inner(outer_region(inner, predictor.halo, predictor.multiple), inner)
-    return classes[0][cut], confidence[0][cut]
+    classes, confidence = predictor.predict(pixels[None], cut)
+    return classes[0], confidence[0]
 
 
 def predict_blocks(
@@ -195,13 +204,14 @@ def predict_blocks(
                     future.cancel()
                 return
             seen = [pixels for _, pixels, _ in loaded if pixels is not None]
-            answers = iter(zip(*predictor.predict(np.stack(seen)), strict=True)) if seen else iter(())
+            # All blocks of a batch have one shape, and lie alike in what is read for them.
+            cut = _inner(outer_region(loaded[0][0], predictor.halo, predictor.multiple), loaded[0][0])
+            answers = iter(zip(*predictor.predict(np.stack(seen), cut), strict=True)) if seen else iter(())
             for cell, pixels, counted in loaded:
                 if pixels is None:
                     yield cell, np.full(cell.shape, NOT_PREDICTED, np.uint8), np.zeros(cell.shape, np.uint8)
                     continue
-                cut = _inner(outer_region(cell, predictor.halo, predictor.multiple), cell)
-                classes, confidence = (array[cut] for array in next(answers))
+                classes, confidence = next(answers)
                 if counted is not None:
                     classes = np.where(counted, classes, np.uint8(NOT_PREDICTED))
                     confidence = np.where(counted, confidence, np.uint8(0))

@@ -96,9 +96,19 @@ class LabelsChanged(Message):
 
 @dataclass(frozen=True, slots=True)
 class ViewChanged(Message):
-    """The part of the image in view, in full-resolution pixels: predicted first."""
+    """The part of the image in view, in full-resolution pixels: predicted first.
+
+    Parameters
+    ----------
+    region : Region
+        What is in view; may reach beyond the image.
+    pixels_per_dot : float
+        Image pixels across a dot of the screen. Zoomed out, it is above 1, and no finer prediction is made than can be
+        seen, until there is time for it.
+    """
 
     region: Region
+    pixels_per_dot: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +180,8 @@ class Opened(Message):
         The network in words.
     step : int
         Training steps it has already seen; above 0 when it goes on from a checkpoint.
+    start : str
+        What it began from: "starter", "none" or the path of a checkpoint.
     """
 
     device: str
@@ -178,6 +190,7 @@ class Opened(Message):
     threads: int
     model: str
     step: int
+    start: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +243,15 @@ class Progress(Message):
 
 @dataclass(frozen=True, slots=True)
 class Tile(Message):
-    """A region of the shared arrays was written with labels of `revision` and weights of `step`."""
+    """A region of the shared arrays was written with labels of `revision` and weights of `step`.
+
+    `level` tells how often the image was halved for it: its classes are squares of 2**level pixels.
+    """
 
     region: Region
     revision: int
     step: int
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)

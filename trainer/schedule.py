@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,24 +13,67 @@ from annotations.region import Region
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TileSchedule"]
+__all__ = ["Job", "TileSchedule", "level_for"]
 
-NEVER = -1
+NEVER: Final = -1
+_NOTHING: Final = 99  # the level of a cell that was never predicted: coarser than all
+_COARSEST: Final = 4
+_LENIENCE: Final = 0.1  # a pixel of 1.07 dots is not seen as one
+
+
+def level_for(pixels_per_dot: float, shape: tuple[int, int], least: int = 256) -> int:
+    """Return how often to halve the image for a view: as often as its pixels stay no larger than a dot on the screen.
+
+    Parameters
+    ----------
+    pixels_per_dot : float
+        Image pixels across a dot of the screen; above 1 when zoomed out.
+    shape : tuple of int
+        (H, W) of the image.
+    least : int
+        The halved image has at least this many pixels along its shorter side, or is not halved.
+    """
+    if not pixels_per_dot > 1 or math.isinf(pixels_per_dot):
+        return 0
+    level = min(math.floor(math.log2(pixels_per_dot) + _LENIENCE), _COARSEST)
+    while level > 0 and min(shape) >> level < least:
+        level -= 1
+    return level
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to predict next.
+
+    Parameters
+    ----------
+    region : Region
+        In full-resolution pixels, clipped to the image; its corner lies on the grid of blocks of this level.
+    level : int
+        How often the image is halved for it.
+    parts : tuple of Region
+        What of the region is to be written: the rest is known already, by the same weights and more finely.
+    """
+
+    region: Region
+    level: int
+    parts: tuple[Region, ...]
 
 
 class TileSchedule:
-    """The blocks of an image and the weights that each was last predicted with.
+    """The cells of an image, and the weights and the resolution that each was last predicted with.
 
-    A pass predicts with one set of weights. Within a pass no block is predicted twice, and a block is never
-    predicted with older weights than it was before. A pass may begin before the last one has ended: the blocks that
-    have waited longest come first, from the centre of the view outwards where they have waited alike.
+    A pass predicts with one set of weights. Within a pass no cell is predicted twice, unless more finely, and a cell is
+    never predicted with older weights than it was before. A pass may begin before the last one has ended: the cells
+    that have waited longest come first, from the centre of the view outwards where they have waited alike.
 
     Parameters
     ----------
     shape : tuple of int
         (H, W) of the image.
     block : int
-        Side of the blocks in pixels; their grid is anchored at (0, 0).
+        Side of the cells in pixels; their grid is anchored at (0, 0). Zoomed out, a block of as many coarse pixels
+        covers 2 x 2, 4 x 4 ... cells.
     """
 
     def __init__(self, shape: tuple[int, int], block: int) -> None:
@@ -36,80 +81,121 @@ class TileSchedule:
         self.block = block
         self.grid = (-(-shape[0] // block), -(-shape[1] // block))
         self._serial: NDArray[np.int64] = np.full(self.grid, NEVER, np.int64)
+        self._level: NDArray[np.int64] = np.full(self.grid, _NOTHING, np.int64)
         self._pass = NEVER
         self._view = Region.whole(shape)
         self._wanted: list[Region] = []
+        self.view_level = 0
 
     @property
     def view(self) -> Region:
         """The part in view, in pixels."""
         return self._view
 
-    def set_view(self, region: Region) -> None:
-        """Predict this part first from now on; a view that misses the image counts as the whole image."""
+    def set_view(self, region: Region, pixels_per_dot: float = 1.0) -> None:
+        """Predict this part first from now on; a view that misses the image counts as the whole image.
+
+        Parameters
+        ----------
+        region : Region
+            In full-resolution pixels.
+        pixels_per_dot : float
+            Image pixels across a dot of the screen: the resolution that is worth while.
+        """
         inside = region.clipped(self.shape)
         self._view = Region.whole(self.shape) if inside.empty else inside
+        self.view_level = level_for(pixels_per_dot, self.shape)
 
     def prefer(self, region: Region) -> None:
         """Have the next pass begin with this region, if it is in view."""
         self._wanted.append(region)
 
     def begin_pass(self) -> int:
-        """Start a pass with new weights; every block is due again. Return the pass's number."""
+        """Start a pass with new weights; every cell is due again. Return the pass's number."""
         self._pass += 1
         return self._pass
 
-    def next(self, *, beyond_view: bool) -> Region | None:
-        """Return the next block of this pass, clipped to the image, or None when all is done.
+    def next(self, level: int, *, beyond_view: bool, span: int = 1) -> Job | None:
+        """Return what is due in this pass, or None when all is done.
 
         Parameters
         ----------
+        level : int
+            The resolution to predict at: the image is halved this many times.
         beyond_view : bool
-            Whether blocks out of view are wanted too, once those in view are done.
+            Whether cells out of view are wanted too, once those in view are done: the nearest first.
+        span : int
+            Predict so many blocks in each direction as one, where all of them are due: the margin that the network
+            needs around what it predicts costs less, but it takes longer until something is seen.
         """
+        if self._pass == NEVER:
+            return None
+        due = self._due(level)
         rows, columns = self._view_cells()
-        chosen = self._first_wanted(rows, columns) or self._longest_waiting(rows, columns)
+        chosen = self._first_wanted(due, rows, columns) or self._longest_waiting(due, rows, columns)
         if chosen is None and beyond_view:
-            chosen = self._longest_waiting(slice(0, self.grid[0]), slice(0, self.grid[1]))
+            chosen = self._longest_waiting(due, slice(0, self.grid[0]), slice(0, self.grid[1]))
         if chosen is None:
             return None
-        row, column = chosen
-        return Region(row * self.block, column * self.block, self.block, self.block).clipped(self.shape)
+        job = self._job(due, chosen, span << level, level)
+        return job if span == 1 or job.parts == (job.region,) else self._job(due, chosen, 1 << level, level)
 
-    def done(self, region: Region) -> None:
-        """Mark a block as predicted in this pass."""
-        self._serial[region.top // self.block, region.left // self.block] = self._pass
+    def done(self, job: Job) -> None:
+        """Mark a job as predicted in this pass."""
+        for part in job.parts:
+            cells = self._cells(part)
+            self._serial[cells] = self._pass
+            self._level[cells] = job.level
 
-    def count(self, *, beyond_view: bool) -> tuple[int, int]:
-        """Return how many blocks of this pass are done, and of how many; in view or everywhere."""
-        rows, columns = (slice(None), slice(None)) if beyond_view else self._view_cells()
-        cells = self._serial[rows, columns]
-        return int((cells >= self._pass).sum()), int(cells.size)
+    def count(self, level: int, *, beyond_view: bool) -> tuple[int, int]:
+        """Return how many cells of this pass are done at a resolution, and of how many; in view or everywhere."""
+        cells = (slice(None), slice(None)) if beyond_view else self._view_cells()
+        due = self._due(level)[cells]
+        return int((~due).sum()), int(due.size)
 
     def in_view(self, region: Region) -> bool:
         """Whether a block meets the view."""
         return not region.intersection(self._view).empty
 
-    def _view_cells(self) -> tuple[slice, slice]:
-        size = self.block
-        view = self._view
-        return slice(view.top // size, -(-view.bottom // size)), slice(view.left // size, -(-view.right // size))
+    def _due(self, level: int) -> NDArray[np.bool_]:
+        due: NDArray[np.bool_] = (self._serial < self._pass) | (self._level > level)
+        return due
 
-    def _first_wanted(self, rows: slice, columns: slice) -> tuple[int, int] | None:
+    def _cells(self, region: Region) -> tuple[slice, slice]:
+        return region.shrunk(self.block).slices
+
+    def _view_cells(self) -> tuple[slice, slice]:
+        return self._cells(self._view)
+
+    def _job(self, due: NDArray[np.bool_], cell: tuple[int, int], span: int, level: int) -> Job:
+        row, column = (at // span * span for at in cell)
+        size = self.block
+        region = Region(row, column, span, span).scaled(size).clipped(self.shape)
+        cells = due[row : row + span, column : column + span]
+        if cells.all():
+            return Job(region, level, (region,))
+        parts = [
+            Region(row + int(r), column + int(c), 1, 1).scaled(size).clipped(self.shape)
+            for r, c in zip(*np.nonzero(cells), strict=True)
+        ]
+        return Job(region, level, tuple(parts))
+
+    def _first_wanted(self, due: NDArray[np.bool_], rows: slice, columns: slice) -> tuple[int, int] | None:
         while self._wanted:
             for cell in self._wanted[0].tiles(self.block):
                 row, column = cell.top // self.block, cell.left // self.block
                 seen = rows.start <= row < rows.stop and columns.start <= column < columns.stop
-                if seen and self._serial[row, column] < self._pass:
+                if seen and due[row, column]:
                     return row, column
             self._wanted.pop(0)
         return None
 
-    def _longest_waiting(self, in_rows: slice, in_columns: slice) -> tuple[int, int] | None:
-        serial = self._serial[in_rows, in_columns]
-        if not serial.size or serial.min() >= self._pass:
+    def _longest_waiting(self, due: NDArray[np.bool_], in_rows: slice, in_columns: slice) -> tuple[int, int] | None:
+        wanted = due[in_rows, in_columns]
+        if not wanted.any():
             return None
-        rows, columns = np.nonzero(serial == serial.min())
+        serial = self._serial[in_rows, in_columns]
+        rows, columns = np.nonzero(wanted & (serial == serial[wanted].min()))
         rows, columns = rows + in_rows.start, columns + in_columns.start
         middle_row = (self._view.top + self._view.bottom) / 2 / self.block - 0.5
         middle_column = (self._view.left + self._view.right) / 2 / self.block - 0.5

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotations.region import Region
-from trainer.label_index import LabelIndex
+from trainer.label_index import LabelIndex, shrink_labels
 
 SHAPE = (300, 700)
 
@@ -82,3 +82,20 @@ def test_a_label_above_the_classes_is_refused():
 def test_drawing_from_nothing_is_refused():
     with pytest.raises(ValueError, match="labelled"):
         LabelIndex((64, 64), 2).sample(np.random.default_rng(0), 1, balance=0.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 4]), st.integers(1, 4))
+def test_shrunk_labels_are_the_most_frequent_of_each_square(seed, factor, classes):
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(np.array([-1, -1, *range(classes)], np.int8), (2, 4 * factor, 3 * factor))
+    small = shrink_labels(labels, factor, classes)
+    assert small.dtype == np.int8
+    assert small.shape == (2, 4, 3)
+    for n, row, column in np.ndindex(small.shape):
+        square = labels[n, row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
+        present, counts = np.unique(square[square >= 0], return_counts=True)
+        if len(present):
+            assert small[n, row, column] in present[counts == counts.max()]
+        else:
+            assert small[n, row, column] == -1

@@ -4,6 +4,8 @@ from itertools import product
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from trainer.config import ConfigError, DeviceConfig, ModelConfig
@@ -180,13 +182,13 @@ def test_first_weights() -> None:
 
 
 def test_what_does_not_go_together_is_said() -> None:
-    for settings in (
+    for chosen in (
         {"bottleneck": "half"},
         {"bottleneck": "half", "name": "unetplusplus", "upsampling": "bilinear"},
         {"align_corners": True},
     ):
         with pytest.raises(ConfigError, match="bilinear"):
-            ModelConfig(**settings)
+            ModelConfig(**chosen)
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (3, 5), (1, 7)])
@@ -228,3 +230,30 @@ def test_a_folded_network_gives_the_same_logits(name: str, upsampling: str, norm
                 found = quick(chosen.images(image))
             torch.testing.assert_close(found.float(), expected, rtol=0, atol=tolerance * float(expected.abs().max()))
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(
+        [
+            ModelConfig(width=4, levels=3),
+            ModelConfig(width=4, levels=4, upsampling="bilinear"),
+            ModelConfig(width=4, levels=3, upsampling="bilinear", bottleneck="half"),
+        ]
+    ),
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.data(),
+)
+def test_a_part_is_decoded_as_in_the_whole(config, down, across, data):
+    torch.manual_seed(0)
+    model = build_model(config, 3, 4).eval()
+    height, width = (n * config.multiple for n in (down, across))
+    top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    bottom, right = data.draw(st.integers(top + 1, height)), data.draw(st.integers(left + 1, width))
+    image = torch.randn(1, 3, height, width)
+    with torch.no_grad():
+        whole = model(image)
+        part = model(image, (slice(top, bottom), slice(left, right)))
+    assert part.shape == (1, 4, bottom - top, right - left)
+    assert torch.allclose(part, whole[..., top:bottom, left:right], atol=1e-5)

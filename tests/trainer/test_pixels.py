@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.transform import downscale_local_mean
 
 from annotations.region import Region
-from trainer.pixels import BlockCache
+from trainer.pixels import BlockCache, CoarsePixels, Pyramid
 
 
 class Source:
@@ -60,3 +61,40 @@ def test_memory_is_bounded():
     cache.read(Region(0, 0, 10, 10))
     assert source.reads == 7  # the first block had to make room
     assert cache._held <= 1_000_000
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_coarse_pixels_are_means_of_squares(height, width, level, seed):
+    rng = np.random.default_rng(seed)
+    array = rng.integers(0, 60000, (height, width, 2)).astype(np.uint16)
+    coarse = CoarsePixels(Source(array), level)
+    factor = 1 << level
+    rows, columns = (-(-size // factor) for size in (height, width))
+    assert coarse.shape == (rows, columns)
+    padded = np.pad(array, ((0, rows * factor - height), (0, columns * factor - width), (0, 0)), mode="edge")
+    expected = downscale_local_mean(padded.astype(np.float64), (factor, factor, 1))
+    whole = coarse.read(Region(0, 0, rows, columns))
+    assert np.allclose(whole, expected, rtol=1e-5)
+    top, left = int(rng.integers(rows)), int(rng.integers(columns))
+    part = Region(top, left, int(rng.integers(1, rows - top + 1)), int(rng.integers(1, columns - left + 1)))
+    assert (coarse.read(part) == whole[part.slices]).all()
+
+
+def test_coarse_bytes_stay_bytes_and_levels_are_made_once():
+    source = Source(ARRAY)
+    pyramid = Pyramid(source)
+    assert pyramid.at(2) is pyramid.at(2)
+    pixels = pyramid.at(2).read(Region(0, 0, 100, 100))
+    assert pixels.dtype == np.uint8
+    assert abs(float(pixels.mean()) - float(ARRAY[:400, :400].mean())) < 0.6
+    reads = source.reads
+    pyramid.at(2).read(Region(0, 0, 90, 90))
+    assert source.reads == reads
+
+
+def test_a_square_with_any_data_counts():
+    source = Source(np.zeros((5, 4, 1), np.uint8))
+    source.read_valid = lambda region: np.eye(5, 4, dtype=bool)[region.slices]
+    valid = CoarsePixels(source, 1).read_valid(Region(0, 0, 3, 2))
+    assert valid.tolist() == [[True, False], [False, True], [False, False]]

@@ -61,15 +61,60 @@ class UNet(nn.Module):
         )
         self.head = nn.Conv2d(widths[0], classes, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits (B, classes, H, W) for a normalised image (B, in_channels, H, W)."""
+    def forward(self, x: Tensor, inner: tuple[slice, slice] | None = None) -> Tensor:
+        """Return logits (B, classes, H, W) for a normalised image (B, in_channels, H, W).
+
+        Parameters
+        ----------
+        x : Tensor
+            The image.
+        inner : tuple of slice, optional
+            Rows and columns that are wanted, with start and stop: the logits are of these alone, and the same as they
+            would be in all. The decoder then leaves out what they do not depend on, which is most of a wide margin.
+        """
         check_input(x, self.in_channels, self.multiple)
         skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             x = block(x if level == 0 else self.pool(x))
             skips.append(x)
         skips.pop()
+        if inner is None:
+            for up, block in zip(self.up, self.decoder, strict=True):
+                x = block(torch.cat([skips.pop(), up(x)], dim=1))
+            logits: Tensor = self.head(x)
+            return logits
+        return self._decode(x, skips, inner)
+
+    def _decode(self, x: Tensor, skips: list[Tensor], inner: tuple[slice, slice]) -> Tensor:
+        """Decode as much of each resolution as `inner` depends on."""
+        needed = [_needed(side, len(skips)) for side in inner]
+        origin = (0, 0)  # of x, in pixels of its resolution
         for up, block in zip(self.up, self.decoder, strict=True):
-            x = block(torch.cat([skips.pop(), up(x)], dim=1))
-        logits: Tensor = self.head(x)
+            skip, level = skips.pop(), len(skips)
+            first = tuple(max(axis[level][0], 0) for axis in needed)
+            last = tuple(min(axis[level][1], size) for axis, size in zip(needed, skip.shape[-2:], strict=True))
+            x = _cut(up(x), (2 * origin[0], 2 * origin[1]), first, last)
+            x = block(torch.cat([_cut(skip, (0, 0), first, last), x], dim=1))
+            origin = first[0], first[1]
+        logits: Tensor = self.head(_cut(x, origin, *zip(*((side.start, side.stop) for side in inner), strict=True)))
         return logits
+
+
+def _needed(side: slice, levels: int) -> list[tuple[int, int]]:
+    """Return which pixels of each resolution, the full one first, the decoder needs along an axis for `side`.
+
+    A block's two 3x3 convolutions reach two pixels far, and bilinear upsampling mixes a pixel with its neighbour.
+    """
+    first, last = side.start, side.stop
+    result = []
+    for _ in range(levels):
+        first, last = first - 2, last + 2
+        result.append((first, last))
+        first, last = first // 2 - 1, -(-last // 2) + 1
+    return result
+
+
+def _cut(x: Tensor, origin: tuple[int, ...], first: tuple[int, ...], last: tuple[int, ...]) -> Tensor:
+    """Return the pixels from `first` to `last` of a tensor (B, C, H, W) whose corner is at `origin`."""
+    rows, columns = (slice(a - at, b - at) for at, a, b in zip(origin, first, last, strict=True))
+    return x[..., rows, columns]

@@ -1,0 +1,224 @@
+"""Two ways to the same worker for a simulated annotator: straight over the protocol, or through the open viewer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from annotations.classes import NOT_PREDICTED, ClassScheme
+from annotations.errors import PartialSegError
+from annotations.mask import SparseMask
+from annotations.orthophoto import open_orthophoto
+from annotations.region import Region
+from annotations.sampling import paint_stroke
+from annotations.shared_array import SharedArray
+from trainer import protocol
+from trainer.config import WorkConfig, to_plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from annotations.sampling import SimulatedStroke
+
+__all__ = ["DirectHand", "Hand", "ViewerHand", "open_hand"]
+
+
+class Hand(Protocol):
+    """What an annotator needs of the tool."""
+
+    labels: NDArray[np.int8]
+    prediction: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+
+    @property
+    def step(self) -> int:
+        """Training steps made."""
+
+    def paint(self, stroke: SimulatedStroke, truth: NDArray[np.int8]) -> Region:
+        """Paint a stroke, only where the truth agrees."""
+
+    def label_all(self, truth: NDArray[np.int8]) -> None:
+        """Label every known pixel."""
+
+    def train(self) -> None:
+        """Press Train."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def close(self) -> None:
+        """End the worker and whatever else is open."""
+
+
+class DirectHand:
+    """The worker alone, as a process, spoken to over its protocol.
+
+    Parameters
+    ----------
+    image : Path
+        The orthophoto.
+    folder : Path
+        Empty; for labels, arrays and weights.
+    scheme : ClassScheme
+    config : WorkConfig
+    """
+
+    def __init__(self, image: Path, folder: Path, scheme: ClassScheme, config: WorkConfig) -> None:
+        ortho = open_orthophoto(image)
+        shape = ortho.shape
+        ortho.close()
+        self.labels = np.full(shape, -1, np.int8)
+        self._mask = SparseMask.create(folder / "labels.zarr", shape, scheme)
+        self.prediction = SharedArray.create(folder / "prediction.u8", shape, NOT_PREDICTED).array
+        self.confidence = SharedArray.create(folder / "confidence.u8", shape, 0).array
+        self.problems: list[str] = []
+        self.step = 0
+        self._revision = 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "trainer.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._opened = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+        self._send(
+            protocol.Open(
+                image=str(image),
+                labels=str(folder / "labels.zarr"),
+                prediction=str(folder / "prediction.u8"),
+                confidence=str(folder / "confidence.u8"),
+                keep=str(folder),
+                weights=str(folder / "weights"),
+                classes=scheme.to_json(),
+                config=to_plain(config),
+            ),
+            protocol.ViewChanged(Region.whole(shape)),
+        )
+        if not self._opened.wait(60):
+            raise PartialSegError(f"{image}: the worker did not open it within a minute. {' '.join(self.problems)}")
+
+    def _send(self, *messages: protocol.Message) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"".join(protocol.encode(m) for m in messages))
+        self._process.stdin.flush()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            message = protocol.decode(line)
+            if isinstance(message, protocol.Opened):
+                self._opened.set()
+            elif isinstance(message, protocol.Progress):
+                self.step = message.step
+            elif isinstance(message, protocol.Problem):
+                self.problems.append(message.text)
+
+    def _changed(self, region: Region) -> None:
+        self._mask.write(region, self.labels[region.slices])
+        self._revision += 1
+        self._send(protocol.LabelsChanged((region,), self._revision))
+
+    def paint(self, stroke: SimulatedStroke, truth: NDArray[np.int8]) -> Region:
+        """Paint a stroke, only where the truth agrees."""
+        region = paint_stroke(self.labels, truth, stroke)
+        self._changed(region)
+        return region
+
+    def label_all(self, truth: NDArray[np.int8]) -> None:
+        """Label every known pixel."""
+        self.labels[...] = truth
+        self._changed(Region.whole(truth.shape))
+
+    def train(self) -> None:
+        """Press Train."""
+        self._send(protocol.Train())
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(max(seconds, 0.0))
+
+    def close(self) -> None:
+        """End the worker."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+class ViewerHand:
+    """The real viewer with its widget; strokes go through the Labels layer."""
+
+    def __init__(self, image: Path, folder: Path, scheme: ClassScheme, config: WorkConfig) -> None:
+        from napari_partialseg._scene import open_scene
+        from napari_partialseg.demo import wait_until
+
+        self._wait_until = wait_until
+        self._scene = open_scene(image, project=folder / "effort.partialseg")
+        wait_until(lambda: self._scene.widget.session, 120, "the orthophoto to open")
+        session = self._scene.widget.session
+        assert session is not None
+        self._session = session
+        self.problems: list[str] = []
+        session.problem.connect(self.problems.append)
+        session.worker_died.connect(self.problems.append)
+        opened: list[Any] = []
+        session.opened.connect(opened.append)
+        self.step = 0
+        session.progress.connect(self._progress)
+        if scheme != session.scheme:
+            session.set_scheme(scheme)
+        session.start_afresh(config)
+        wait_until(lambda: opened, 60, "the worker to be ready")
+        self.wait(1.0)
+        self.labels = session.layers.labels.data
+        self.prediction = session.prepared.prediction
+        self.confidence = session.prepared.confidence
+
+    def _progress(self, message: protocol.Progress) -> None:
+        self.step = message.step
+
+    def paint(self, stroke: SimulatedStroke, truth: NDArray[np.int8]) -> Region:
+        """Paint a stroke through the Labels layer, only where the truth agrees."""
+        self._scene.widget.classes.select(stroke.label)
+        canvas = np.array(self.labels)
+        region = paint_stroke(canvas, truth, stroke)
+        rows, columns = np.nonzero(canvas[region.slices] != self.labels[region.slices])
+        if len(rows):
+            places = rows + region.top, columns + region.left
+            self._session.layers.labels.data_setitem(places, canvas[places])
+        self.wait(0.015)
+        return region
+
+    def label_all(self, truth: NDArray[np.int8]) -> None:
+        """Label every known pixel."""
+        self._session.add_labels(truth, "truth", "imported")
+
+    def train(self) -> None:
+        """Press Train, once all strokes are on disk."""
+        self._wait_until(lambda: self._session.prepared.store.flush(0.0), 30, "the labels to be saved")
+        self._scene.widget.train()
+
+    def wait(self, seconds: float) -> None:
+        """Let the viewer run."""
+        from qtpy.QtTest import QTest
+
+        QTest.qWait(max(int(1000 * seconds), 1))
+
+    def screenshot(self, path: Path) -> None:
+        """Save a picture of the window."""
+        self._scene.viewer.screenshot(str(path), canvas_only=False, flash=False)
+
+    def close(self) -> None:
+        """Close the viewer."""
+        self._scene.widget.shut_down()
+        self._scene.viewer.close()
+        self.wait(0.2)
+
+
+def open_hand(image: Path, folder: Path, scheme: ClassScheme, config: WorkConfig, *, viewer: bool) -> Hand:
+    """Open an orthophoto in a new worker, or in a new viewer with its worker; ready for strokes."""
+    return (ViewerHand if viewer else DirectHand)(image, folder, scheme, config)

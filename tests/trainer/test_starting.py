@@ -1,0 +1,209 @@
+"""The live learner starts from weights: the ones that ship with the tool, or any checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from live_helpers import CONFIG, SCHEME, SHAPE, make_work
+
+from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
+from annotations.region import Region
+from trainer import protocol
+from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from trainer.config import LiveConfig, ModelConfig, WorkConfig, to_plain
+from trainer.live_session import LiveSession
+from trainer.models import build_model
+from trainer.normalisation import Normalisation
+from trainer.predict import BlockPredictor, predict_block
+from trainer.starting import STARTER_PATH
+
+OTHER = ClassScheme((LandClass("lake", "#0000aa"), LandClass("town", "#aa0000")))
+
+
+def make_checkpoint(path, *, model=CONFIG.model, scheme=OTHER, bands=3):
+    torch.manual_seed(5)
+    network = build_model(model, bands, len(scheme))
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    normalisation = Normalisation((100.0,) * bands, (50.0,) * bands)
+    save_checkpoint(path, Checkpoint(model, bands, scheme, normalisation, network.state_dict()))
+    return load_checkpoint(path)
+
+
+def open_from(work, start, **live):
+    config = replace(CONFIG, live=replace(CONFIG.live, start=str(start), **live))
+    sent = []
+    session = LiveSession(sent.append)
+    session.handle(replace(work.message, config=to_plain(config)))
+    return session, sent
+
+
+def strokes(work):
+    return (work.draw((20, 60), (20, 60), 0), work.draw((20, 60), (120, 160), 1), work.draw((20, 60), (220, 260), 2))
+
+
+def train(session, steps):
+    session.handle(protocol.Train())
+    for _ in range(20 * steps):
+        session.work()
+        if session._open.learner.step_count >= steps:
+            return
+    raise AssertionError("no progress")
+
+
+def test_the_weights_that_ship_with_the_tool_are_small_and_whole():
+    assert STARTER_PATH.stat().st_size < 10_000_000
+    starter = load_checkpoint(STARTER_PATH)
+    assert starter.model == ModelConfig() == WorkConfig().model  # else the default would start from nothing
+    assert starter.scheme.names == LANDCOVER_AI.names
+    assert starter.config["leave_out"] == ["tile_2", "tile_3"]
+    network = starter.build()
+    assert all(torch.isfinite(tensor).all() for tensor in network.state_dict().values())
+    assert LiveConfig().start == "starter"
+
+
+def test_the_default_starts_from_them(tmp_path):
+    work = make_work(tmp_path)
+    sent = []
+    session = LiveSession(sent.append)
+    session.handle(replace(work.message, config=to_plain(WorkConfig())))
+    opened = next(m for m in sent if isinstance(m, protocol.Opened))
+    assert opened.start == "starter"
+    mine = session._open.learner.model.state_dict()["encoder.2.0.weight"]
+    assert torch.equal(mine, load_checkpoint(STARTER_PATH).state_dict["encoder.2.0.weight"].float())
+    session.handle(protocol.Shutdown())
+
+
+def test_a_network_that_they_do_not_fit_starts_from_nothing(tmp_path):
+    session, sent = open_from(make_work(tmp_path), "starter")
+    assert next(m for m in sent if isinstance(m, protocol.Opened)).start == "none"
+    assert not session._open.learner.frozen
+    session.handle(protocol.Shutdown())
+
+
+def test_few_strokes_cannot_spoil_what_was_known(tmp_path):
+    work = make_work(tmp_path)
+    make_checkpoint(tmp_path / "other.pth")
+    session, _ = open_from(work, tmp_path / "other.pth")
+    learner = session._open.learner
+    before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 20)
+    changed = {name for name, tensor in learner.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert "head.weight" in changed
+    assert any(name.endswith("1.weight") for name in changed)
+    convolutions = {name for name, tensor in before.items() if tensor.dim() == 4 and not name.startswith("head")}
+    assert not changed & convolutions
+    assert not {name for name in changed if "running" in name}
+    session.handle(protocol.Shutdown())
+
+
+def test_everything_learns_when_asked(tmp_path):
+    work = make_work(tmp_path)
+    make_checkpoint(tmp_path / "other.pth")
+    session, _ = open_from(work, tmp_path / "other.pth", learn="all")
+    learner = session._open.learner
+    before = learner.model.state_dict()["encoder.1.0.weight"].clone()
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 3)
+    assert not torch.equal(learner.model.state_dict()["encoder.1.0.weight"], before)
+    session.handle(protocol.Shutdown())
+
+
+def test_it_learns_this_image_from_weights_for_other_classes_and_bands(tmp_path):
+    work = make_work(tmp_path)
+    make_checkpoint(tmp_path / "four.pth", bands=4)
+    session, _ = open_from(work, tmp_path / "four.pth", lr=0.02, anchor=0.0)
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 80)
+    session.handle(protocol.Pause())
+    while session.work():
+        pass
+    assert (work.prediction() == work.truth).mean() > 0.9
+    session.handle(protocol.Shutdown())
+
+
+def test_what_is_known_of_a_class_is_found_by_its_name(tmp_path):
+    work = make_work(tmp_path)
+    known = make_checkpoint(tmp_path / "other.pth").state_dict["head.weight"]
+    session, _ = open_from(work, tmp_path / "other.pth")
+    head = session._open.learner.model.state_dict()["head.weight"]
+    assert torch.equal(head[SCHEME.names.index("lake")], known[OTHER.names.index("lake")])
+    session.handle(protocol.Shutdown())
+
+
+def test_a_checkpoint_brings_its_own_network(tmp_path):
+    work = make_work(tmp_path)
+    make_checkpoint(tmp_path / "wide.pth", model=ModelConfig("unetplusplus", width=8, levels=3))
+    session, sent = open_from(work, tmp_path / "wide.pth")
+    assert next(m for m in sent if isinstance(m, protocol.Opened)).model == "UNet++, width 8"
+    session.handle(protocol.Shutdown())
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"gone\.pth"):
+        open_from(make_work(tmp_path), tmp_path / "gone.pth")
+
+
+def test_what_was_learnt_does_not_need_the_checkpoint_that_it_began_from(tmp_path):
+    work = make_work(tmp_path)
+    make_checkpoint(tmp_path / "wide.pth", model=ModelConfig(width=8, levels=3))
+    session, _ = open_from(work, tmp_path / "wide.pth")
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 5)
+    session.handle(protocol.Shutdown())
+    (tmp_path / "wide.pth").unlink()
+    session, sent = open_from(work, tmp_path / "wide.pth")
+    opened = next(m for m in sent if isinstance(m, protocol.Opened))
+    assert (opened.model, opened.step) == ("UNet, width 8", 5)
+    session.handle(protocol.Shutdown())
+
+
+def test_training_goes_on_where_it_stopped(tmp_path):
+    work = make_work(tmp_path)
+    make_checkpoint(tmp_path / "other.pth")
+    session, _ = open_from(work, tmp_path / "other.pth")
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 12)
+    kept = {name: tensor.clone() for name, tensor in session._open.learner.average.state_dict().items()}
+    heat = session._open.learner._heat
+    session.handle(protocol.Shutdown())
+    session, _ = open_from(work, tmp_path / "other.pth")
+    learner = session._open.learner
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in learner.average.state_dict().items())
+    assert learner._heat == heat
+    session.handle(protocol.Shutdown())
+
+
+def test_zoomed_out_the_view_is_predicted_coarsely_first_and_finely_at_rest(tmp_path):
+    work = make_work(tmp_path)
+    make_checkpoint(tmp_path / "other.pth")
+    session, sent = open_from(work, tmp_path / "other.pth", lr=0.02)
+    session._open.schedule.set_view(Region.whole(SHAPE), 1.0)
+    session._open.schedule.view_level = session._open.learner.level = 1  # the image is too small to be halved by itself
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 80)
+    tiles = [t for m in sent if isinstance(m, protocol.Tiles) for t in m.tiles]
+    assert {t.level for t in tiles} == {1}
+    shown = work.prediction()
+    assert (shown != 255).all()
+    squares = shown.reshape(SHAPE[0] // 2, 2, SHAPE[1] // 2, 2)
+    assert (squares == squares[:, :1, :, :1]).all()
+    session.handle(protocol.Pause())
+    sent.clear()
+    while session.work():
+        pass
+    levels = [t.level for m in sent if isinstance(m, protocol.Tiles) for t in m.tiles]
+    assert levels == sorted(levels, reverse=True)  # the view first, as it is seen; then all of it
+    fine = [t.region for m in sent if isinstance(m, protocol.Tiles) for t in m.tiles if t.level == 0]
+    assert sum(r.height * r.width for r in fine) == SHAPE[0] * SHAPE[1]
+    # The map on the screen is that of the checkpoint, to the pixel.
+    checkpoint = load_checkpoint(tmp_path / "weights" / "best_model.pth")
+    learner = session._open.learner
+    predictor = BlockPredictor(checkpoint.build(), checkpoint.normalisation, learner.precision)
+    exported, _ = predict_block(predictor, learner.image.read, SHAPE, Region.whole(SHAPE))
+    assert (work.prediction() == exported).all()
+    session.handle(protocol.Shutdown())

@@ -1,0 +1,59 @@
+"""Predicts one job of the schedule and writes it where the viewer sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annotations.classes import NOT_PREDICTED
+from annotations.region import Region
+from trainer import protocol
+from trainer.predict import predict_block
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from trainer.open_work import OpenWork
+    from trainer.predict import BlockPredictor
+    from trainer.schedule import Job
+
+__all__ = ["predict_job"]
+
+
+def predict_job(work: OpenWork, predictor: BlockPredictor, job: Job) -> protocol.Tiles:
+    """Predict a job, write classes and confidence into the shared arrays, and return what to tell the viewer.
+
+    A job of a coarse level is predicted from the halved image, and each of its pixels written as a square; what is
+    known more finely from the same weights stays.
+    """
+    factor = 1 << job.level
+    valid = work.image.read_valid(job.region) if work.ortho.has_mask else None
+    if valid is None or valid.any():
+        pixels = work.pixels(job.level)
+        coarse = job.region.shrunk(factor)
+        classes, confidence = (
+            _enlarged(part, factor, job.region) for part in predict_block(predictor, pixels.read, pixels.shape, coarse)
+        )
+    else:
+        classes = np.full(job.region.shape, NOT_PREDICTED, np.uint8)
+        confidence = np.zeros(job.region.shape, np.uint8)
+    if valid is not None:
+        classes = np.where(valid, classes, np.uint8(NOT_PREDICTED))
+        confidence = np.where(valid, confidence, np.uint8(0))
+    for part in job.parts:
+        cut = Region(part.top - job.region.top, part.left - job.region.left, *part.shape).slices
+        work.prediction.array[part.slices] = classes[cut]
+        work.confidence.array[part.slices] = confidence[cut]
+        work.kept.mark(part)
+    work.schedule.done(job)
+    return protocol.Tiles(
+        tuple(protocol.Tile(part, work.pass_revision, work.pass_step, job.level) for part in job.parts)
+    )
+
+
+def _enlarged(coarse: NDArray[np.uint8], factor: int, region: Region) -> NDArray[np.uint8]:
+    if factor == 1:
+        return coarse
+    fine = coarse.repeat(factor, axis=0).repeat(factor, axis=1)
+    return fine[: region.height, : region.width]  # the region's corner lies on the coarse grid
