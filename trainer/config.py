@@ -255,15 +255,17 @@ class LiveConfig:
     start: str = "starter"
     """What it starts from: "starter" for the weights that ship with the tool, "none" for random ones, or the path of a
     checkpoint, whose network is then used."""
-    learn: Literal["norms", "all"] = "norms"
+    learn: Literal["auto", "norms", "all"] = "auto"
     """What is trained when it starts from weights: the normalisation and the last layer, which few strokes cannot
-    spoil, or everything. From random weights everything is trained in any case."""
+    spoil; everything; or first the one, and the convolutions too once there are enough labels and corrections. From
+    random weights everything is trained in any case."""
     lr: float = 0.002
     """Learning rate after new labels, of AdamW; it sinks slowly while none arrive. From random weights 0.003."""
     anchor: float = 0.1
     """How far each step draws the trained weights back to those that it started from, while little is labelled: few
-    strokes say little, and what was known before is not to be forgotten for them. 0 for not at all."""
-    muon_lr: float = 0.02
+    strokes say little, and what was known before is not to be forgotten for them. The pull gives way to labels, and
+    sooner to those drawn in answer to a map. 0 for not at all."""
+    muon_lr: float = 0.01
     """Learning rate of the 3x3 convolutions, where they are trained."""
     weight_decay: float = 1e-4
     """Weight decay."""

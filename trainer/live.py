@@ -56,7 +56,10 @@ _LOWEST_RATE = 0.1  # ... down to this share
 _REVIVAL = 4.0  # new labels raise it to this many times their share of all labels, ...
 _LEAST_REVIVAL = 0.3  # ... but at least to this
 _FRESH_RATE = 4.0  # times the learning rate, for a last layer that starts from nothing
-_FREEDOM = 30_000  # labelled pixels that halve the pull towards what it started from
+# Labelled pixels that halve the pull towards what it started from; and those among them that were drawn while a map was
+# there: a person draws these where it is wrong, so they say far more of what the start does not know.
+_LABELLED, _CORRECTED = 30_000, 2_000
+_UNLOCK = 4.0  # so much knowledge, and the convolutions are trained too
 _RISE_STEPS = 30  # over which the learning rate rises at the very beginning
 _LOSS_SHARE = 0.1  # of the newest step in the loss that is remembered
 _JITTER = 3 / 8  # a crop's centre lies up to this share of its side from the labelled pixel
@@ -141,6 +144,7 @@ class LiveLearner:
             for name, weight in self.model.named_parameters():
                 # Weights of one dimension are those of the normalisation, and biases.
                 weight.requires_grad_(_is_last(name) or weight.ndim == 1 or self.config.live.learn == "all")
+        self._corrected = 0
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         # The answers of a network that began with nothing are too unsure for long: what they say of shares is wrong.
         self.prior = PriorShift(len(self.scheme), self.config.live.prior if self.frozen else 0.0)
@@ -154,11 +158,12 @@ class LiveLearner:
         fresh: list[nn.Parameter] = []
         inner: list[nn.Parameter] = []
         for name, weight in self.model.named_parameters():
-            if not weight.requires_grad:
+            kernel = weight.ndim == 4 and weight.shape[-1] == 3 and weight.shape[1] != self.image.bands
+            if not weight.requires_grad and not (kernel and live.learn == "auto"):
                 continue
             if self.frozen and _is_last(name) and not knows_classes:
                 fresh.append(weight)  # a last layer that knows nothing yet has far to go, and little to lose
-            elif self.frozen and weight.ndim == 4 and weight.shape[-1] == 3 and weight.shape[1] != self.image.bands:
+            elif self.frozen and kernel:
                 inner.append(weight)  # from random weights, a few hundred steps with few labels are no better with Muon
             else:
                 slow.append(weight)
@@ -202,6 +207,9 @@ class LiveLearner:
             How many labelled pixels are new; None raises it fully.
         """
         self.steps_since_labels = 0
+        if changed is not None and self.step_count:
+            self._corrected += changed
+        self._unlock()
         share = 1.0 if changed is None else changed / max(int(self.labels.counts.sum()), 1)
         self._heat = max(self._heat, min(max(_REVIVAL * share, _LEAST_REVIVAL), 1.0))
 
@@ -264,10 +272,23 @@ class LiveLearner:
 
     @torch.no_grad()
     def _hold(self) -> None:
-        """Draw the weights a little towards those it started from, the less the more is labelled."""
-        strength = self.config.live.anchor / (1 + int(self.labels.counts.sum()) / _FREEDOM)
-        if self._anchor and strength:
-            torch._foreach_lerp_([w for w, _ in self._anchor], [a for _, a in self._anchor], strength)
+        """Draw the weights a little towards those it started from, the less the more is known."""
+        held = [(weight, start) for weight, start in self._anchor if weight.requires_grad]
+        strength = self.config.live.anchor / (1 + self._knowledge())
+        if held and strength:
+            torch._foreach_lerp_([weight for weight, _ in held], [start for _, start in held], strength)
+
+    def _knowledge(self) -> float:
+        """Return how much the labels say: 1 for 30,000 pixels, or for 2,000 that were drawn in answer to a map."""
+        return int(self.labels.counts.sum()) / _LABELLED + self._corrected / _CORRECTED
+
+    def _unlock(self) -> None:
+        """Train the convolutions too, once enough is known that they cannot be spoilt."""
+        if self.config.live.learn == "auto" and self.frozen and self._knowledge() >= _UNLOCK:
+            for optimizer in self.optimizers[1:]:
+                for group in optimizer.param_groups:
+                    for weight in group["params"]:
+                        weight.requires_grad_(True)
 
     def _set_rate(self) -> None:
         self._heat = max(self._heat * 0.5 ** (1 / _SETTLE_STEPS), _LOWEST_RATE)
@@ -366,7 +387,8 @@ class LiveLearner:
                 logits = model(self._probes())
             answers = logits.float().softmax(dim=1)[..., ::4, ::4].movedim(1, -1).reshape(-1, logits.shape[1])
             self.prior.answered(answers.cpu().numpy())
-            self._shift(model, self.prior.shift(float(self._recent_loss)))
+            # Corrections make up for what the map has wrong; their shares are not those that the network expects.
+            self._shift(model, self.prior.shift(float(self._recent_loss)) / (1 + self._corrected / _CORRECTED))
         self._shown = self.step_count, model
         return model
 
@@ -427,6 +449,7 @@ class LiveLearner:
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "heat": self._heat,
+            "corrected": self._corrected,
             "step": self.step_count,
             "steps_since_labels": self.steps_since_labels,
         }
@@ -452,6 +475,8 @@ class LiveLearner:
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
             self._heat = float(state["heat"])
+            self._corrected = int(state["corrected"])
+            self._unlock()
             self.step_count = int(state["step"])
             self.steps_since_labels = int(state["steps_since_labels"])
         return notes
