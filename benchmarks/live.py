@@ -236,7 +236,7 @@ def whole_pass(scene: Scene, folder: Path) -> dict[str, float]:
         peak = max(peak, psutil.Process(scene.widget.client.pid).memory_info().rss)
     seconds = time.perf_counter() - started
     height, width = session.prepared.ortho.shape
-    block = 2 * session.config.predict.block  # as the worker joins them when nobody waits for a part
+    block = session.config.predict.block
     margin = 2 * 112  # what a network of five levels reaches, on both sides
     weights = session.prepared.project.folder / "weights" / "best_model.pth"
     scene.widget.client.send(protocol.Stop())

@@ -27,7 +27,6 @@ __all__ = ["LiveSession"]
 
 _PASS_STEPS = 6  # steps between two passes over the view, at the least, ...
 _PASS_GROWTH = 0.15  # ... and as a share of the steps since the last labels: a map that hardly changes is left in peace
-_IDLE_SPAN = 2  # blocks in each direction that are predicted as one when nobody waits for a part of them
 _REST_STEPS = 3000  # without new labels, training rests after this many steps
 _SMALLEST_BLOCK = 128
 
@@ -179,7 +178,8 @@ class LiveSession:
         learner = work.learner
         steps = learner.step_count - work.pass_step
         if work.revision > work.pass_revision or work.predictor is None:
-            return learner.steps_since_labels >= learner.first_guess_steps
+            # Counted from the first of them: where one stroke follows the other, the map must not wait for the last.
+            return learner.step_count - work.news_step >= learner.first_guess_steps
         return work.view_done() and steps >= max(_PASS_STEPS, _PASS_GROWTH * learner.steps_since_labels)
 
     def _idle(self, work: OpenWork) -> bool:
@@ -215,7 +215,7 @@ class LiveSession:
         """Predict one job at full resolution, or first, at the resolution of the view, what is in view."""
         schedule = work.schedule
         job = schedule.next(schedule.view_level, beyond_view=False) if view_first else None
-        job = job or schedule.next(0, beyond_view=True, span=_IDLE_SPAN)
+        job = job or schedule.next(0, beyond_view=True)
         if job is None:
             return False
         self._predict(work, job)

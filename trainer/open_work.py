@@ -140,6 +140,7 @@ class OpenWork:
         self.predictor: BlockPredictor | None = None
         self.pass_step = 0
         self.pass_revision = 0
+        self.news_step = 0  # the training step at which the first labels came that the map does not know of
         self.complete = False
 
     def restart(self, config: WorkConfig) -> None:
@@ -179,6 +180,8 @@ class OpenWork:
         for region in regions:
             changed += self._read_labels(region.clipped(self.image.shape), fresh=True)
             self.schedule.prefer(region.clipped(self.image.shape))
+        if self.revision == self.pass_revision:
+            self.news_step = self.learner.step_count
         self.revision = max(self.revision, revision)
         if changed:
             self.learner.labels_arrived(changed)

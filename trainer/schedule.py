@@ -115,7 +115,7 @@ class TileSchedule:
         self._pass += 1
         return self._pass
 
-    def next(self, level: int, *, beyond_view: bool, span: int = 1) -> Job | None:
+    def next(self, level: int, *, beyond_view: bool) -> Job | None:
         """Return what is due in this pass, or None when all is done.
 
         Parameters
@@ -124,9 +124,6 @@ class TileSchedule:
             The resolution to predict at: the image is halved this many times.
         beyond_view : bool
             Whether cells out of view are wanted too, once those in view are done: the nearest first.
-        span : int
-            Predict so many blocks in each direction as one, where all of them are due: the margin that the network
-            needs around what it predicts costs less, but it takes longer until something is seen.
         """
         if self._pass == NEVER:
             return None
@@ -135,10 +132,7 @@ class TileSchedule:
         chosen = self._first_wanted(due, rows, columns) or self._longest_waiting(due, rows, columns)
         if chosen is None and beyond_view:
             chosen = self._longest_waiting(due, slice(0, self.grid[0]), slice(0, self.grid[1]))
-        if chosen is None:
-            return None
-        job = self._job(due, chosen, span << level, level)
-        return job if span == 1 or job.parts == (job.region,) else self._job(due, chosen, 1 << level, level)
+        return None if chosen is None else self._job(due, chosen, level)
 
     def done(self, job: Job) -> None:
         """Mark a job as predicted in this pass."""
@@ -167,7 +161,8 @@ class TileSchedule:
     def _view_cells(self) -> tuple[slice, slice]:
         return self._cells(self._view)
 
-    def _job(self, due: NDArray[np.bool_], cell: tuple[int, int], span: int, level: int) -> Job:
+    def _job(self, due: NDArray[np.bool_], cell: tuple[int, int], level: int) -> Job:
+        span = 1 << level
         row, column = (at // span * span for at in cell)
         size = self.block
         region = Region(row, column, span, span).scaled(size).clipped(self.shape)

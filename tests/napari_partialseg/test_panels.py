@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QTableWidget, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QTableWidget, QWidget
 
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from napari_partialseg._banner import Banner
@@ -213,8 +213,8 @@ def shown(panel):
 
 
 def test_what_the_worker_tells_is_shown(learn):
-    learn.show_opened(protocol.Opened("cpu", "bfloat16", "because", 1, "UNet, width 16", 1500))
-    assert "UNet, width 16 on cpu, 1 thread, bfloat16" in shown(learn)
+    learn.show_opened(protocol.Opened("cpu", "bfloat16", "because", 1, "UNet, width 16", 1500, "starter"))
+    assert "UNet, width 16, from starter weights; on cpu, 1 thread, bfloat16" in shown(learn)
     learn.show_progress(protocol.Progress(1510, 0.25, 6.25, (1, 2), 3, 4, 20, 125.0))
     for text in ("1,510", "6.2", "0.250"):
         assert text in shown(learn)
@@ -404,3 +404,24 @@ def test_one_export_at_a_time_and_it_can_be_given_up(qtbot):
     panel.show_busy("")
     assert cancel.isHidden()
     assert all(button(panel, text).isEnabled() for text, _, _ in KINDS.values())
+
+
+@pytest.mark.parametrize("start", ["starter", "none", "/somewhere/field.partialseg/weights/best_model.pth"])
+def test_the_start_is_kept_and_shown(learn, start):
+    config = WorkConfig(live=LiveConfig(start=start))
+    learn.set_config(config)
+    assert learn.config() == config
+
+
+def test_a_checkpoint_is_asked_for_and_a_change_of_mind_changes_nothing(learn, monkeypatch):
+    box = learn._start
+    other = box.count() - 1
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    box.setCurrentIndex(other)
+    box.activated.emit(other)
+    assert learn.config().live.start == "starter"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("/there/weights/best_model.pth", ""))
+    box.setCurrentIndex(other)
+    box.activated.emit(other)
+    assert learn.config().live.start == "/there/weights/best_model.pth"
+    assert box.currentText() == "weights/best_model.pth"

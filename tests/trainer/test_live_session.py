@@ -239,3 +239,13 @@ def test_only_the_view_is_predicted_before_the_rest(driver, work):
     first = driver.of(protocol.Tiles)[0].tiles[0]
     assert first.region.contains(Region(130, 260, 60, 40))
     assert np.prod(SHAPE) > first.region.height * first.region.width
+
+
+def test_stroke_after_stroke_does_not_hold_up_the_map(driver, work):
+    driver.handle(work.message, protocol.LabelsChanged(three_strokes(work), 1), protocol.Train())
+    driver.train_until(20)
+    for revision in range(2, 14):  # a stroke comes before each second step: never many steps without news
+        driver.handle(protocol.LabelsChanged((work.draw((100, 104), (10 * revision, 10 * revision + 8), 0),), revision))
+        driver.slices(2)
+    answered = {t.revision for m in driver.of(protocol.Tiles) for t in m.tiles}
+    assert len(answered & set(range(2, 14))) >= 2

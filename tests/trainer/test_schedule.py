@@ -135,17 +135,3 @@ def test_the_resolution_follows_the_view_and_never_shrinks_the_image_to_nothing(
     assert level_for(1000.0, (9000, 9000)) == 4
     assert level_for(float("inf"), (9000, 9000)) == level_for(float("nan"), (9000, 9000)) == 0
     assert level_for(8.0, (600, 4000)) == 1
-
-
-def test_blocks_are_joined_only_where_all_are_due():
-    schedule = TileSchedule((256, 200), 64)
-    schedule.begin_pass()
-    schedule.done(Job(Region(0, 0, 64, 64), 0, (Region(0, 0, 64, 64),)))
-    jobs = []
-    while (job := schedule.next(0, beyond_view=True, span=2)) is not None:
-        schedule.done(job)
-        jobs.append(job.region)
-    assert Region(128, 0, 128, 128) in jobs
-    assert Region(128, 128, 128, 72) in jobs  # clipped at the border
-    assert Region(64, 0, 64, 64) in jobs  # its neighbour above was done
-    assert sum(r.height * r.width for r in jobs) == 256 * 200 - 64 * 64

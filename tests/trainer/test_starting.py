@@ -101,6 +101,40 @@ def test_few_strokes_cannot_spoil_what_was_known(tmp_path):
     session.handle(protocol.Shutdown())
 
 
+def test_corrections_set_the_convolutions_free(tmp_path):
+    work = make_work(tmp_path)
+    make_checkpoint(tmp_path / "other.pth")
+    session, _ = open_from(work, tmp_path / "other.pth")
+    learner = session._open.learner
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 5)
+    before = learner.model.state_dict()["encoder.1.0.weight"].clone()
+    session.handle(protocol.LabelsChanged((work.draw((80, 180), (0, 99), 0),), 2))  # 9,900 pixels
+    train(session, 10)
+    assert not torch.equal(learner.model.state_dict()["encoder.1.0.weight"], before)
+    session.handle(protocol.Shutdown())
+    session, _ = open_from(work, tmp_path / "other.pth")  # what was learnt of the need for it is not forgotten
+    assert session._open.learner.optimizer.corrected >= 9_900
+    session.handle(protocol.Shutdown())
+
+
+def test_the_pull_holds_what_was_known(tmp_path):
+    far = {}
+    for anchor in (0.0, 0.5):
+        folder = tmp_path / str(anchor)
+        folder.mkdir()
+        work = make_work(folder)
+        make_checkpoint(folder / "other.pth")
+        session, _ = open_from(work, folder / "other.pth", anchor=anchor, lr=0.02)
+        weight = session._open.learner.model.state_dict()["encoder.0.1.weight"]
+        before = weight.clone()
+        session.handle(protocol.LabelsChanged(strokes(work), 1))
+        train(session, 40)
+        far[anchor] = float((weight - before).abs().max())
+        session.handle(protocol.Shutdown())
+    assert far[0.5] < 0.3 * far[0.0]
+
+
 def test_everything_learns_when_asked(tmp_path):
     work = make_work(tmp_path)
     make_checkpoint(tmp_path / "other.pth")
@@ -169,12 +203,12 @@ def test_training_goes_on_where_it_stopped(tmp_path):
     session.handle(protocol.LabelsChanged(strokes(work), 1))
     train(session, 12)
     kept = {name: tensor.clone() for name, tensor in session._open.learner.average.state_dict().items()}
-    heat = session._open.learner._heat
+    heat = session._open.learner.optimizer.heat
     session.handle(protocol.Shutdown())
     session, _ = open_from(work, tmp_path / "other.pth")
     learner = session._open.learner
     assert all(torch.equal(tensor, kept[name]) for name, tensor in learner.average.state_dict().items())
-    assert learner._heat == heat
+    assert learner.optimizer.heat == heat
     session.handle(protocol.Shutdown())
 
 
