@@ -115,7 +115,8 @@ class LiveCrops:
 def measure_statistics(model: nn.Module, batches: Iterable[torch.Tensor], precision: Precision) -> None:
     """Measure the statistics of BatchNorm anew, as a plain mean over batches of prepared images.
 
-    The network is in evaluation mode afterwards. Running averages lag behind weights that change with every step, most of all in the first seconds.
+    The network is in evaluation mode afterwards. Running averages lag behind weights that change with every step, most
+    of all in the first seconds.
     """
     layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     if not layers:
