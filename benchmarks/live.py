@@ -219,7 +219,7 @@ def until_predicted(scene: Scene, since: float) -> float:
     return came[0] - since
 
 
-def whole_pass(scene: Scene, folder: Path) -> dict[str, float]:
+def whole_pass(scene: Scene) -> dict[str, float]:
     """Return the seconds of a pass over the whole image, and of the bare network on the same blocks and margins."""
     session = scene.widget.session
     assert session is not None
@@ -291,7 +291,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     figures["first_prediction_seconds"] = until_predicted(scene, time.perf_counter())
     session.pause()
     QTest.qWait(1000)
-    widget.client.end()  # a cold start: the process is not there yet
+    widget.client.end()  # a cold start: the process is not there yet; it goes on from the checkpoint it left
     started = time.perf_counter()
     session.train()
     figures["first_prediction_cold_seconds"] = until_predicted(scene, started)
@@ -308,7 +308,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if options.screenshot:
         scene.viewer.screenshot(str(options.screenshot), canvas_only=False, flash=False)
     if not options.no_pass:
-        figures["whole_image_pass"] = whole_pass(scene, folder)
+        figures["whole_image_pass"] = whole_pass(scene)
     widget.shut_down()
     scene.viewer.close()
     return figures
