@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trainer.landcover.layout import SPLITS, DatasetError, Layout, cells, cut_patches, read_list
+from trainer.landcover.lists import patch_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -107,14 +108,16 @@ def check_patches(folder: str | Path) -> PatchCheck:
     layout = Layout.of(folder)
     there = [split for split in SPLITS if (layout.lists / f"{split}.txt").is_file()]
     lists = {split: read_list(layout.lists, split) for split in there or SPLITS}
-    listed = Counter(name for names in lists.values() for name in names)
+    first: dict[object, str] = {}  # names of one patch, STEM_7 and STEM_007, are one
+    listed = Counter(first.setdefault(patch_key(name), name) for names in lists.values() for name in names)
     have = dict.fromkeys(cut_patches(layout.cut) if layout.cut is not None else _names(folder))
+    present = set(have) if layout.cut is not None else {patch_key(name) for name in have}
     return PatchCheck(
         folder,
-        {split: len(set(names)) for split, names in lists.items()},
-        missing=tuple(name for name in listed if name not in have),
+        {split: len(set(map(patch_key, names))) for split, names in lists.items()},
+        missing=tuple(n for n in listed if (n if layout.cut is not None else patch_key(n)) not in present),
         repeated=tuple(name for name, times in listed.items() if times > 1),
-        surplus=tuple(name for name in have if name not in listed),
+        surplus=tuple(name for name in have if patch_key(name) not in first),
     )
 
 

@@ -124,6 +124,7 @@ def _check_bands(pixels: NDArray[Any], image: Path, image_format: ImageFormat) -
 def _write(path: Path, array: NDArray[Any], options: dict[str, Any]) -> None:
     try:
         content = _encode(array, options)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_bytes(content)
     except (RasterioError, OSError) as error:

@@ -10,13 +10,14 @@ included, though they are no patches.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final
 
-from annotations.errors import PartialSegError
 from annotations.rasters import open_dataset
 from annotations.region import Region
+from trainer.landcover.lists import SPLITS, DatasetError, Split, patch_key, patch_stem, read_list, require_disjoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +41,6 @@ PATCH: Final = 512
 _ENDINGS: Final = (".tif", ".tiff")
 _CUT_ENDINGS: Final = (".jpg", ".jpeg", ".png")
 _MASK_ENDING: Final = "_m.png"
-
-Split = Literal["train", "val", "test"]
-SPLITS: Final[tuple[Split, ...]] = get_args(Split)
-"""The three lists."""
-
-
-class DatasetError(PartialSegError):
-    """A data set is incomplete or its parts do not fit each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +86,17 @@ class Layout:
         """
         if not (folder / "images").is_dir():
             for cut in (folder / "output", folder):
-                if cut.is_dir() and next(cut.glob(f"*{_MASK_ENDING}"), None) is not None:
+                if cut.is_dir() and _holds_masks(cut):
                     above = not any((folder / f"{split}.txt").is_file() for split in SPLITS)
                     return cls(cut.absolute().parent if above and cut == folder else folder, cut)
         return cls(folder, None)
+
+
+def _holds_masks(cut: Path) -> bool:
+    # Who names a wrong folder shall not wait until all below it was looked through.
+    top = any(name.lower().endswith(_MASK_ENDING) for name in os.listdir(cut))
+    likely = cut.name == "output" or any((cut / f"{split}.txt").is_file() for split in SPLITS)
+    return top or (likely and bool(_files(cut, (_MASK_ENDING,))))
 
 
 def patch_region(number: int, shape: tuple[int, int]) -> Region:
@@ -117,29 +117,6 @@ def patch_region(number: int, shape: tuple[int, int]) -> Region:
     return region
 
 
-def read_list(folder: Path, split: Split) -> list[str]:
-    """Return the names in a split's file, in its order.
-
-    Raises
-    ------
-    DatasetError
-        It is missing, cannot be read or is empty.
-    """
-    listed_in = folder / f"{split}.txt"
-    try:
-        names = listed_in.read_text("utf-8").split()
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{listed_in}: is missing. A data set is a folder with images/*.tif, masks/*.tif, train.txt, val.txt and "
-            "test.txt, as LandCover.ai has them; leave --data away to use the generated sample."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{listed_in}: cannot be read ({error}).") from error
-    if not names:
-        raise DatasetError(f"{listed_in}: lists no patch. Write one patch name (STEM_K) a line into it.")
-    return names
-
-
 def read_split(folder: str | Path, split: Split) -> list[Patch]:
     """Return the patches of a split, in the order of its file, after checking that their files are there and fit.
 
@@ -154,33 +131,38 @@ def read_split(folder: str | Path, split: Split) -> list[Patch]:
     Raises
     ------
     DatasetError
-        The list is missing, empty or names a patch twice; an image or a mask is missing; a patch lies outside its
-        orthophoto; a mask has another size than its image.
+        The list is missing, empty or names a patch twice; a patch is in another list too; an image or a mask is
+        missing; a patch lies outside its orthophoto; a mask has another size than its image.
     RasterError
         A file cannot be read.
     """
     layout = Layout.of(Path(folder))
     listed_in = layout.lists / f"{split}.txt"
     names = read_list(layout.lists, split)
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-    if twice:
-        raise DatasetError(f"{listed_in}: the patch {min(twice)} is listed twice. Remove one of the lines.")
+    seen = set()
+    for name in names:
+        if patch_key(name) in seen:
+            raise DatasetError(f"{listed_in}: the patch {name} is listed twice. Remove one of the lines.")
+        seen.add(patch_key(name))
+    require_disjoint(layout.lists, split, names)
     if layout.cut is not None:
         return _cut_split(layout.cut, names, listed_in)
+    files = _Sheets(layout.lists)
     sheets: dict[str, tuple[Path, Path, tuple[int, int]]] = {}
     patches = []
     for name in names:
-        stem, _, number = name.rpartition("_")
-        if not stem or not (number.isascii() and number.isdigit()):
+        parts = patch_stem(name)
+        if parts is None:
             raise DatasetError(
                 f"{listed_in}: {name!r} is no patch name. They have the form STEM_K, for example N-33_12."
             )
+        stem, number = parts
         if stem not in sheets:
             why = f"but {listed_in} lists the patch {name}. Copy the file there or take its patches off the list."
-            sheets[stem] = _sheet(layout.lists, stem, why)
+            sheets[stem] = files.open(stem, why)
         image, mask, shape = sheets[stem]
         try:
-            region = patch_region(int(number), shape)
+            region = patch_region(number, shape)
         except ValueError as error:
             raise DatasetError(
                 f"{listed_in}: there is no patch {name} in {image}: {error}. Correct the list."
@@ -200,17 +182,46 @@ def _cut_split(cut: Path, names: list[str], listed_in: Path) -> list[Patch]:
     return [there[name] for name in names]
 
 
+def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, list[Path]]:
+    """Return the files with these endings, in any case, in a folder and those below it, by their names without them.
+
+    One look at the folder: asking for each of ten thousand files takes long on a network drive.
+    """
+    found: dict[str, list[Path]] = {}
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        below = Path(where).relative_to(folder).as_posix()
+        for file in sorted(files):
+            ending = next((e for e in endings if file.lower().endswith(e)), None)
+            if ending is not None and not file.startswith("."):
+                name = file[: -len(ending)]
+                found.setdefault(name if below == "." else f"{below}/{name}", []).append(Path(where, file))
+    return found
+
+
 def cut_patches(cut: Path) -> dict[str, Patch]:
-    """Return the patches of a folder of cut patches by name: all STEM_K.jpg, .jpeg or .png that have a STEM_K_m.png."""
-    # One look at the folder: asking for each of ten thousand files takes long on a network drive.
-    files = {path.name for path in cut.iterdir()}
-    patches = {}
-    for file in sorted(files):
-        name = file.removesuffix(_MASK_ENDING)
-        image = next((name + ending for ending in _CUT_ENDINGS if name + ending in files), None)
-        if name != file and image is not None:
-            patches[name] = Patch(name, cut / image, cut / file, Region(0, 0, PATCH, PATCH))
-    return patches
+    """Return the patches of a folder of cut patches by name: all STEM_K.jpg, .jpeg or .png that have a STEM_K_m.png.
+
+    Raises
+    ------
+    DatasetError
+        There are two images or masks for one name.
+    """
+    masks = _files(cut, (_MASK_ENDING,))
+    images = _files(cut, _CUT_ENDINGS)
+    return {
+        name: Patch(name, _only(images[name]), _only(files), Region(0, 0, PATCH, PATCH))
+        for name, files in sorted(masks.items())
+        if name in images
+    }
+
+
+def _only(files: list[Path]) -> Path:
+    if len(files) > 1:
+        raise DatasetError(
+            f"{files[0]} and {files[1].name}: two files for one name, so nobody can say which is meant. Move one away."
+        )
+    return files[0]
 
 
 def cells(folder: Path) -> Iterator[Patch]:
@@ -223,39 +234,47 @@ def cells(folder: Path) -> Iterator[Patch]:
     RasterError
         A file cannot be read.
     """
-    stems = {path.stem: path for ending in _ENDINGS for path in (folder / "images").glob(f"*{ending}")}
-    if not stems:
+    sheets = _Sheets(folder)
+    if not sheets.images:
         raise DatasetError(
             f"{folder / 'images'}: holds no orthophoto (*.tif). Give the folder of a data set in the layout of "
             "LandCover.ai, or fetch it: python -m trainer.landcover_ai fetch DIR"
         )
-    for stem, path in sorted(stems.items()):
-        image, mask, shape = _sheet(folder, stem, f"but {path} is there. Copy its mask there or move it away.")
+    for stem, files in sorted(sheets.images.items()):
+        image, mask, shape = sheets.open(stem, f"but {files[0]} is there. Copy its mask there or move it away.")
         across = -(-shape[1] // PATCH)
         for row in range(shape[0] // PATCH):
             for number in range(row * across, row * across + shape[1] // PATCH):
                 yield Patch(f"{stem}_{number}", image, mask, patch_region(number, shape))
 
 
-def _find(folder: Path, stem: str, why: str) -> Path:
-    for ending in _ENDINGS:
-        path = folder / (stem + ending)
-        if path.is_file():
-            return path
-    raise DatasetError(f"{folder / stem}{_ENDINGS[0]}: is missing, {why}")
+class _Sheets:
+    """The orthophotos of a data set and their masks."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images = _files(folder / "images", _ENDINGS)
+        self.masks = _files(folder / "masks", _ENDINGS)
 
-def _sheet(folder: Path, stem: str, why: str) -> tuple[Path, Path, tuple[int, int]]:
-    image, mask = _find(folder / "images", stem, why), _find(folder / "masks", stem, why)
-    sizes = []
-    for path in (image, mask):
-        with open_dataset(path) as dataset:
-            sizes.append((int(dataset.height), int(dataset.width)))
-            if path == mask and dataset.count != 1:
-                raise DatasetError(f"{mask}: has {dataset.count} bands, but a mask has one. Export the classes alone.")
-    if sizes[0] != sizes[1]:
-        raise DatasetError(
-            f"{mask}: is {sizes[1][0]} x {sizes[1][1]} pixels, but {image} is {sizes[0][0]} x {sizes[0][1]}. "
-            "Replace it by the mask of that orthophoto."
-        )
-    return image, mask, sizes[0]
+    def _find(self, part: str, files: dict[str, list[Path]], stem: str, why: str) -> Path:
+        if stem not in files:
+            raise DatasetError(f"{self.folder / part / stem}{_ENDINGS[0]}: is missing, {why}")
+        return _only(files[stem])
+
+    def open(self, stem: str, why: str) -> tuple[Path, Path, tuple[int, int]]:
+        """Return image, mask and their size (H, W)."""
+        image, mask = self._find("images", self.images, stem, why), self._find("masks", self.masks, stem, why)
+        sizes = []
+        for path in (image, mask):
+            with open_dataset(path) as dataset:
+                sizes.append((int(dataset.height), int(dataset.width)))
+                if path == mask and dataset.count != 1:
+                    raise DatasetError(
+                        f"{mask}: has {dataset.count} bands, but a mask has one. Export the classes alone."
+                    )
+        if sizes[0] != sizes[1]:
+            raise DatasetError(
+                f"{mask}: is {sizes[1][0]} x {sizes[1][1]} pixels, but {image} is {sizes[0][0]} x {sizes[0][1]}. "
+                "Replace it by the mask of that orthophoto."
+            )
+        return image, mask, sizes[0]

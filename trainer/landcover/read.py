@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -75,7 +75,7 @@ def read_patches(patches: list[Patch], n_classes: int) -> Iterator[tuple[Patch, 
 
 def _is_cut(patch: Patch) -> bool:
     """Whether the files hold this patch alone; an orthophoto's name lacks the number."""
-    return patch.image.stem == patch.name
+    return patch.image.stem == PurePosixPath(patch.name).name
 
 
 def _quick_to_open() -> Any:
