@@ -9,8 +9,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
-from affine import Affine
-from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -188,9 +186,7 @@ def _write(
         "bigtiff": "if_safer",
     }
     if georeference is not None:
-        profile["transform"] = Affine(*georeference.transform)
-        if georeference.crs:
-            profile["crs"] = CRS.from_wkt(georeference.crs)
+        profile.update(georeference.profile)
     try:
         with replacing(path) as temporary:
             with quiet_gdal():

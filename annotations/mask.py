@@ -82,8 +82,7 @@ class SparseMask:
             "format": MASK_FORMAT,
             "classes": scheme.to_json(),
             "fingerprint": fingerprint,
-            "crs": georeference.crs if georeference else "",
-            "transform": list(georeference.transform) if georeference else None,
+            **(georeference.to_json() if georeference else {"crs": "", "transform": None}),
         }
         array = zarr.create_array(
             path,

@@ -84,7 +84,7 @@ class ImageEntry:
                 f"{ortho.path}: {ortho.shape[0]} x {ortho.shape[1]} pixels (height x width), but the labels were drawn "
                 f"on {self.shape[0]} x {self.shape[1]}. Open the image of this project, or start a new project."
             )
-        if ortho.fingerprint != self.fingerprint:
+        if not ortho.matches(self.fingerprint):
             raise ProjectError(
                 f"{ortho.path}: the image has changed since it was labelled (fingerprint {ortho.fingerprint}, then "
                 f"{self.fingerprint}). Put the old file back, start a new project, or accept the new image if "
@@ -258,7 +258,7 @@ class Project:
             Another image was labelled under that path, or the same path has another content now.
         """
         for entry in self.images:
-            if entry.fingerprint == ortho.fingerprint and entry.shape == tuple(ortho.shape):
+            if entry.shape == tuple(ortho.shape) and ortho.matches(entry.fingerprint):
                 return entry
             if entry.path == ortho.path:
                 entry.check(ortho)

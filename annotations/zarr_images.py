@@ -1,15 +1,17 @@
-"""Pixels out of zarr arrays: (H, W), (H, W, C) or (C, H, W)."""
+"""Bands out of zarr arrays and groups, with or without named axes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import zarr
-from zarr.errors import BaseZarrError
 
+from annotations.boundary import reading
+from annotations.channels import Channel, common_dtype
 from annotations.errors import RasterError
 from annotations.georeference import Georeference
+from annotations.zarr_axes import find_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ZarrImage", "is_zarr", "open_zarr_array"]
 
+_STRIP: Final = 512
+_LISTED: Final = 6
+
 
 def is_zarr(path: Path) -> bool:
     """Whether a folder holds a zarr array or group, of format 2 or 3."""
@@ -28,90 +33,106 @@ def is_zarr(path: Path) -> bool:
 
 
 def open_zarr_array(path: Path) -> zarr.Array[Any]:
-    """Open a zarr array, or the finest level of a multiscale group, for reading.
+    """Open a zarr array, the finest level of a multiscale group, or the only image of a group, for reading.
 
     Raises
     ------
     RasterError
-        There is no array, or its metadata is damaged.
+        There is no array, several, or its metadata is damaged.
     """
-    try:
+    return _open(path)[0]
+
+
+def _open(path: Path) -> tuple[zarr.Array[Any], tuple[str, ...] | None, tuple[str, ...]]:
+    """Return the array, the names of its axes where they are told, and notes."""
+    with reading(path, "not a zarr array that can be read", "Choose the folder of the array itself."):
         node = zarr.open(path, mode="r")
         if isinstance(node, zarr.Array):
-            return node
+            return node, _own_names(node), ()
         attributes = node.attrs.asdict()
         scales: Any = attributes.get("multiscales") or (attributes.get("ome") or {}).get("multiscales")  # type: ignore[union-attr]
-        level = node[str(scales[0]["datasets"][0]["path"]) if scales else "0"]
-        if isinstance(level, zarr.Array):
-            return level
-    except (BaseZarrError, OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise RasterError(
-            f"{path}: not a zarr array that can be read ({error}). Choose the folder of the array itself."
-        ) from error
-    raise RasterError(f"{path}: the zarr group holds no image. Choose the folder of the array itself.")
+        if scales:
+            level = node[str(scales[0]["datasets"][0]["path"])]
+            axes = scales[0].get("axes")
+            names = None if not axes else tuple(str(a["name"] if isinstance(a, dict) else a) for a in axes)
+            notes = (f"The zarr group holds {len(scales)} images: the first is read.",) if len(scales) > 1 else ()
+            if isinstance(level, zarr.Array):
+                return level, names or _own_names(level), notes
+        if "0" in node and isinstance(node["0"], zarr.Array):
+            return node["0"], _own_names(node["0"]), ()
+        images = {name: array for name, array in sorted(node.arrays()) if array.ndim >= 2}
+        if len(images) == 1:
+            (array,) = images.values()
+            return array, _own_names(array), ()
+        inside = sorted([*images, *(f"{name}/" for name, _ in node.groups())])
+    if not inside:
+        raise RasterError(f"{path}: the zarr group holds no image. Choose the folder of the array itself.")
+    named = ", ".join(inside[:_LISTED]) + (f" and {len(inside) - _LISTED} more" if len(inside) > _LISTED else "")
+    raise RasterError(
+        f"{path}: the zarr group holds several parts: {named}. Open the one to learn from by its own folder, "
+        f"for example {path / inside[0].rstrip('/')}"
+    )
+
+
+def _own_names(array: zarr.Array[Any]) -> tuple[str, ...] | None:
+    names: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.asdict().get("_ARRAY_DIMENSIONS")
+    if not isinstance(names, (list, tuple)) or len(names) != array.ndim or not all(names):
+        return None
+    return tuple(str(n) for n in names)
 
 
 class ZarrImage:
-    """A zarr array as an image; attributes as those of `annotations.rasters.RasterFile`."""
+    """A zarr array as an image; a `RasterSource`."""
 
     def __init__(self, path: Path) -> None:
         """Open the array and decide which axis holds the bands."""
         self.path = path
-        self._array = open_zarr_array(path)
-        shape = self._array.shape
-        self.dtype: np.dtype[Any] = np.dtype(self._array.dtype)
-        if len(shape) not in (2, 3) or 0 in shape or self.dtype.kind not in "uif":
-            raise RasterError(
-                f"{path}: an array of shape {shape} and type {self.dtype} is not an image: "
-                "(rows, columns), (rows, columns, bands) or (bands, rows, columns) of numbers is."
-            )
-        self._axis = None if len(shape) == 2 else (2 if shape[2] <= shape[0] else 0)
-        self.bands = 1 if self._axis is None else int(shape[self._axis])
-        height, width = shape[1:] if self._axis == 0 else shape[:2]
-        self.shape: tuple[int, int] = (int(height), int(width))
-        self.display_bands: tuple[int, ...] = (0, 1, 2) if self.bands >= 3 else (0,)
-        self.band_names = tuple(f"band {n + 1}" for n in range(self.bands))
-        own = self._array.attrs.asdict().get("partialseg")
-        self.georeference = Georeference.from_json(dict(own)) if isinstance(own, dict) else None
-        self.has_mask = self.dtype.kind == "f"
+        self.palette: NDArray[np.uint8] | None = None
+        self.own_mask = False
+        with reading(path, "not a zarr array that can be read", "The array is damaged: copy it again."):
+            self._array, names, self.notes = _open(path)
+            shape = tuple(int(n) for n in self._array.shape)
+            stored = np.dtype(self._array.dtype)
+            self._axes = find_axes(path, shape, stored, names)
+            # Networks take the machine's own byte order, and no bits.
+            self._dtype = np.dtype(np.uint8) if stored.kind == "b" else stored.newbyteorder("=")
+            self.shape: tuple[int, int] = (shape[self._axes.rows], shape[self._axes.columns])
+            attributes = self._array.attrs.asdict()
+            count = 1 if self._axes.bands is None else shape[self._axes.bands]
+            nodata = _number(attributes.get("_FillValue"))
+            self.channels = tuple(Channel(f"band {n + 1}", self._dtype, nodata=nodata) for n in range(count))
+            own = attributes.get("partialseg")
+            self.georeference = Georeference.from_json(dict(own)) if isinstance(own, dict) else None
 
     def _get(self, rows: slice, columns: slice) -> NDArray[Any]:
-        index = (slice(None), rows, columns) if self._axis == 0 else (rows, columns)
-        try:
-            pixels = np.asarray(self._array[index])
-        except (BaseZarrError, OSError, ValueError, RuntimeError) as error:
-            raise RasterError(
-                f"{self.path}: a chunk of the image cannot be read ({error}). The array is damaged: copy it again."
-            ) from error
-        if self._axis is None:
-            return pixels[..., np.newaxis]
-        return np.moveaxis(pixels, 0, -1) if self._axis == 0 else pixels
+        with reading(self.path, "a chunk of the image cannot be read", "The array is damaged: copy it again."):
+            index = self._axes.index(len(self._array.shape), rows, columns)
+            pixels = np.asarray(self._array[index]).transpose(self._axes.order())
+            pixels = pixels.astype(self._dtype, copy=False)
+            return pixels[..., np.newaxis] if self._axes.bands is None else pixels
 
-    def read(self, region: Region, bands: Sequence[int] | None) -> NDArray[Any]:
-        """Return (h, w, c) of a region inside the image."""
-        pixels = self._get(*region.slices)
-        return np.ascontiguousarray(pixels if bands is None else pixels[..., list(bands)])
-
-    def read_valid(self, region: Region) -> NDArray[np.bool_]:
-        """Return (h, w): False where a float band is not a number."""
-        if not self.has_mask:
-            return np.ones(region.shape, bool)
-        valid: NDArray[np.bool_] = np.isfinite(self._get(*region.slices)).all(axis=2)
-        return valid
-
-    def decimated(self, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the whole image and its mask at another size, by nearest neighbour, a strip of rows at a time."""
-        rows = ((np.arange(shape[0]) + 0.5) * self.shape[0] / shape[0]).astype(int)
-        columns = ((np.arange(shape[1]) + 0.5) * self.shape[1] / shape[1]).astype(int)
-        pixels = np.empty((*shape, self.bands), self.dtype)
-        strip = 512
-        for top in range(0, self.shape[0], strip):
-            mine = (rows >= top) & (rows < top + strip)
+    def read(self, region: Region | None, indexes: Sequence[int], out: tuple[int, int] | None = None) -> NDArray[Any]:
+        """Return (h, w, n) of bands from 0; the whole image at another size, nearest neighbour, with `out`."""
+        if region is not None:
+            return np.ascontiguousarray(self._get(*region.slices)[..., list(indexes)])
+        size = self.shape if out is None else out
+        rows = ((np.arange(size[0]) + 0.5) * self.shape[0] / size[0]).astype(int)
+        columns = ((np.arange(size[1]) + 0.5) * self.shape[1] / size[1]).astype(int)
+        pixels = np.empty((*size, len(indexes)), common_dtype(self.channels))
+        for top in range(0, self.shape[0], _STRIP):
+            mine = (rows >= top) & (rows < top + _STRIP)
             if mine.any():
-                block = self._get(slice(top, top + strip), slice(None))
-                pixels[mine] = block[rows[mine] - top][:, columns]
-        valid: NDArray[np.bool_] = np.all(np.isfinite(pixels), axis=2)
-        return pixels, valid
+                block = self._get(slice(top, top + _STRIP), slice(None))
+                pixels[mine] = block[rows[mine] - top][:, columns][..., list(indexes)]
+        return pixels
+
+    def read_own_mask(self, region: Region | None, out: tuple[int, int] | None = None) -> NDArray[np.bool_]:
+        """Return (h, w) of True: an array has no mask beside it."""
+        return np.ones(region.shape if region is not None else out or self.shape, bool)
 
     def close(self) -> None:
         """Do nothing: zarr holds no file open."""
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

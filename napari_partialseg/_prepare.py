@@ -153,7 +153,7 @@ def _entry_of(project: Project, ortho: Orthophoto | None) -> ImageEntry:
         if entry.path.resolve() == ortho.path.resolve():
             return entry
     for entry in project.images:
-        if entry.fingerprint == ortho.fingerprint and entry.shape == ortho.shape:  # the same file, moved or copied
+        if entry.shape == ortho.shape and ortho.matches(entry.fingerprint):  # the same file, moved or copied
             if not project.read_only:
                 project.relocate(entry.id, ortho)
             return project.image(entry.id)

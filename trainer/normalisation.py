@@ -56,7 +56,7 @@ class Normalisation:
         Parameters
         ----------
         images : Tensor (B, bands, H, W)
-            uint8, uint16 or float. NaN (no data) becomes the mean, so that it does not spread.
+            uint8, uint16 or float. What is not finite (no data) becomes the mean, so that it does not spread.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class Normalisation:
         floating = images.is_floating_point()
         result = images.to(torch.float32)
         result = (result - _constants(self.mean, images.device)) / _constants(self.std, images.device)
-        return torch.nan_to_num_(result) if floating else result
+        return torch.nan_to_num_(result, nan=0.0, posinf=0.0, neginf=0.0) if floating else result
 
     def to_json(self) -> dict[str, list[float]]:
         """Return plain values for JSON and checkpoints."""

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.enums import ColorInterp
 
+from annotations.band_roles import BandRoles
 from annotations.errors import RasterError
 from annotations.orthophoto import band_statistics, open_orthophoto
 from annotations.pyramid import display_levels
@@ -181,6 +182,17 @@ def test_fingerprints_follow_the_contents_not_the_name(tmp_path):
     (tmp_path / "c.tif").write_bytes(content)
     prints = [open_orthophoto(tmp_path / f"{n}.tif").fingerprint for n in "abc"]
     assert prints[0] == prints[1] != prints[2]
+    with_overviews = tmp_path / "b.tif"
+    with quiet_gdal():
+        dataset = rasterio.open(with_overviews, "r+")
+    with dataset:
+        dataset.build_overviews([2, 4])
+        dataset.update_tags(note="made later")
+        dataset.crs, dataset.transform = rasterio.crs.CRS.from_epsg(32640), TRANSFORM
+    assert open_orthophoto(with_overviews).fingerprint == prints[0]
+    save(tmp_path / "d.tif", picture(), tiled=True, blockxsize=16, blockysize=16, compress="lzw", interleave="band")
+    assert open_orthophoto(tmp_path / "d.tif").fingerprint == prints[0]
+    assert open_orthophoto(tmp_path / "d.tif", roles=BandRoles((2, 0))).fingerprint == prints[0]
     array = zarr.create_array(tmp_path / "z.zarr", data=picture(), chunks=(32, 32, 3))
     before = open_orthophoto(tmp_path / "z.zarr").fingerprint
     array[40, 40, 1] ^= 3
