@@ -13,7 +13,7 @@ from annotations.errors import LabelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LANDCOVER_AI", "NOT_PREDICTED", "UNLABELLED", "ClassScheme", "LandClass", "check_labels"]
+__all__ = ["LANDCOVER_AI", "MAX_CLASSES", "NOT_PREDICTED", "UNLABELLED", "ClassScheme", "LandClass", "check_labels"]
 
 UNLABELLED: Final = -1
 """The int8 label of a pixel that nobody has labelled; fill value, padding and border of every warp."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from annotations.region import Region
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from annotations.region import Region
+__all__ = ["CELL", "Edit", "Step", "coded", "decoded", "make_edit"]
 
-__all__ = ["Edit", "coded", "make_edit"]
-
-_PROBE: Final = 32
+CELL: Final = 512
+"""Side of the grid along which an edit is cut: what is undone at once stays in the processor's cache."""
 
 
 def coded(labels: NDArray[np.int8]) -> NDArray[np.uint8]:
@@ -22,56 +25,90 @@ def coded(labels: NDArray[np.int8]) -> NDArray[np.uint8]:
     return np.invert(labels).view(np.uint8)
 
 
+def decoded(codes: int | NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Return the labels that `coded` made codes of; an array of no dimension for a single code."""
+    return np.invert(np.asarray(codes, np.uint8)).view(np.int8)
+
+
 @dataclass(slots=True)
 class Edit:
-    """Pixels and their values before and after; a value that all share is kept once.
+    """Pixels of one cell of the grid and their values before and after; a value that all share is kept once.
 
     Parameters
     ----------
     region : Region
         The tight bounds.
-    packed : ndarray
-        Flat places within the region: uint32, or a bitmap of uint8 where that is smaller.
+    packed : ndarray or None
+        Flat places within the region: uint32, or a bitmap of uint8 where that is smaller; None where all changed.
     old, new : int or ndarray of uint8
         Labels before and after, as `coded`.
     old_strokes, new_strokes : int or ndarray of uint32
         Stroke numbers before and after.
-    probe : tuple of ndarray
-        Rows, columns, `old` and `new` of a few pixels: most edits that do not fit are seen from them.
     """
 
     region: Region
-    packed: NDArray[Any]
+    packed: NDArray[Any] | None
     old: int | NDArray[np.uint8]
     new: int | NDArray[np.uint8]
     old_strokes: int | NDArray[np.uint32]
     new_strokes: int | NDArray[np.uint32]
-    probe: tuple[NDArray[Any], ...]
 
     @property
     def size(self) -> int:
-        """Bytes that it holds."""
+        """Bytes that it holds, about."""
         values = (self.packed, self.old, self.new, self.old_strokes, self.new_strokes)
-        return sum(v.nbytes for v in values if isinstance(v, np.ndarray))
+        return 200 + sum(v.nbytes for v in values if isinstance(v, np.ndarray))
 
-    def places(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return rows and columns in the image."""
-        if self.packed.dtype == np.uint8:
+    def write(
+        self, labels: NDArray[np.int8], strokes: NDArray[np.uint32], shadow: NDArray[np.uint8], *, back: bool
+    ) -> None:
+        """Write what was there before (`back`) or after the edit into all three arrays."""
+        codes, numbers = (self.old, self.old_strokes) if back else (self.new, self.new_strokes)
+        place = self.region.slices
+        for array, values in ((shadow, codes), (labels, decoded(codes)), (strokes, numbers)):
+            self._put(array[place], values)
+
+    def _put(self, window: NDArray[Any], values: Any) -> None:
+        if self.packed is None:
+            window[...] = np.reshape(values, self.region.shape) if np.ndim(values) else values
+        elif self.packed.dtype == np.uint8:
             area = self.region.height * self.region.width
-            flat = np.flatnonzero(np.unpackbits(self.packed, count=area))
+            window[np.unpackbits(self.packed, count=area).view(bool).reshape(self.region.shape)] = values
         else:
-            flat = self.packed.astype(np.int64)
-        rows, columns = np.divmod(flat, self.region.width)
-        return rows + self.region.top, columns + self.region.left
+            rows, columns = np.divmod(self.packed, np.uint32(self.region.width))
+            window[rows, columns] = values
 
-    def leads(self, labels: NDArray[np.int8], shadow: NDArray[np.uint8], *, back: bool) -> bool:
-        """Whether the live labels are those before (`back`) or after the edit, and some changed to become so."""
-        rows, columns, old, new = self.probe
-        if (coded(labels[rows, columns]) != (old if back else new)).any():
-            return False
-        places = self.places()
-        live = coded(labels[places])
-        return bool((live == (self.old if back else self.new)).all() and (live != shadow[places]).any())
+
+@dataclass(slots=True)
+class Step:
+    """What one undo takes back: pixels, and whatever else changed with them.
+
+    Parameters
+    ----------
+    edits : sequence of Edit
+        No two of them share a pixel.
+    extra : object
+        Of the journal's owner: what else changed.
+
+    Attributes
+    ----------
+    region : Region
+        The bounds of all edits; empty where no pixel changed.
+    size : int
+        Bytes that the edits hold, about.
+    """
+
+    edits: Sequence[Edit]
+    extra: Any = None
+    region: Region = field(init=False)
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Add up."""
+        self.region, self.size = Region(0, 0, 0, 0), 200
+        for edit in self.edits:
+            self.region = self.region.union(edit.region)
+            self.size += edit.size
 
 
 def make_edit(
@@ -83,13 +120,10 @@ def make_edit(
     new_strokes: NDArray[np.uint32],
 ) -> Edit:
     """Make an edit from the changed pixels of a region (a bool array of its shape) and their values in that order."""
-    flat = np.flatnonzero(changed)
-    packed = np.packbits(changed) if changed.size // 8 < 4 * len(flat) else flat.astype(np.uint32)
-    few = slice(None, None, max(1, len(flat) // _PROBE))
-    rows, columns = np.divmod(flat[few], region.width)
-    # Copies: a slice would keep all of them alive.
-    probe = rows + region.top, columns + region.left, old[few].copy(), new[few].copy()
-    return Edit(region, packed, _once(old), _once(new), _once(old_strokes), _once(new_strokes), probe)
+    packed: NDArray[Any] | None = None
+    if len(old) < changed.size:
+        packed = np.packbits(changed) if changed.size // 8 < 4 * len(old) else np.flatnonzero(changed).astype(np.uint32)
+    return Edit(region, packed, _once(old), _once(new), _once(old_strokes), _once(new_strokes))
 
 
 def _once(values: NDArray[Any]) -> Any:

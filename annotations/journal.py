@@ -1,15 +1,15 @@
-"""Which stroke each labelled pixel came from, kept true through painting, undo and redo."""
+"""The history of the labels: which stroke each pixel came from, and what undo and redo give back."""
 
 from __future__ import annotations
 
 import time as clock
 from collections import deque
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.edits import Edit, coded, make_edit
+from annotations.edits import CELL, Edit, Step, coded, decoded, make_edit
 from annotations.region import Region
 from annotations.sparse_memory import sparse_zeros
 from annotations.strokes import Origin, Stroke
@@ -24,22 +24,23 @@ _HISTORY_BYTES: Final = 256 * 2**20
 
 
 class EditJournal:
-    """Notices what changed in the labels that a viewer paints into, and keeps stroke numbers beside them.
+    """Notices what changed in the labels that a viewer paints into, and keeps stroke numbers and one history of it.
 
-    A viewer says after each stroke where it painted (`record`); what it does by itself, undo and redo above all, is
-    found by comparison (`sync`): pixels that all return to what an edit found there get its stroke numbers back.
+    A viewer says after each stroke where it painted (`record`); writes that nobody announced are found by comparison
+    (`sync`). Every change is one step of one history, whoever made it, so that undo takes back the newest: a viewer's
+    own history knows its brush alone, and would take a stroke where an import is meant.
 
     Parameters
     ----------
     labels : ndarray of int8, (H, W)
-        The live array. The journal reads it, and keeps a private copy of what it last saw, in pages of zeros where
-        nothing is labelled.
+        The live array. The journal keeps a private copy of what it last saw, in pages of zeros where nothing is
+        labelled, and writes into the live array in `undo`, `redo` and `put_back` only.
     strokes : ndarray of uint32, (H, W)
         Stroke numbers, 0 for none; the journal changes them in place.
     next_number : int
         The first number that is free.
     history : int
-        How many edits can be undone and how many redone.
+        How many steps can be undone and how many redone.
 
     Attributes
     ----------
@@ -57,100 +58,20 @@ class EditJournal:
         self._labels, self._strokes = labels, strokes
         # Coded so that unlabelled is 0: zeros cost no memory until something else is written.
         self._shadow: NDArray[np.uint8] = sparse_zeros(labels.shape, np.uint8)
-        self._undo: deque[Edit] = deque(maxlen=history)
-        self._redo: deque[Edit] = deque(maxlen=history)
+        self._undo: deque[Step] = deque(maxlen=history)
+        self._redo: deque[Step] = deque(maxlen=history)
         self.next_number = max(int(next_number), 1)
         self.taken: list[Stroke] = []
-        for top in range(0, labels.shape[0], 512):
-            for left in range(0, labels.shape[1], 512):
-                block = slice(top, top + 512), slice(left, left + 512)
-                if (labels[block] != UNLABELLED).any():
-                    self._shadow[block] = coded(labels[block])
+        for cell in Region.whole(labels.shape).tiles(CELL):
+            block = cell.clipped(labels.shape).slices
+            if (labels[block] != UNLABELLED).any():
+                self._shadow[block] = coded(labels[block])
 
-    def record(
-        self, region: Region, *, tool: str, origin: Origin = "drawn", time: float | None = None
-    ) -> tuple[Region, Stroke] | None:
-        """Make a stroke of the pixels in a region whose label is not the one last seen.
+    # ------------------------------------------------------------------------------------------------ what changed
 
-        Parameters
-        ----------
-        region : Region
-            Where the viewer painted, or more; what changed elsewhere waits for `sync`.
-        tool, origin, time
-            Of the stroke; now by default.
-
-        Returns
-        -------
-        (Region, Stroke) or None
-            The tight bounds of what changed, and the new stroke; None where nothing did. A pixel that lost its label
-            has stroke number 0.
-        """
-        found = self._changes(region)
-        if found is None:
-            return None
-        region, changed, new = found
-        place = region.slices
-        shadow, numbers = self._shadow[place], self._strokes[place]
-        number, self.next_number = self.next_number, self.next_number + 1
-        after = new[changed]
-        given = np.where(after == 0, np.uint32(0), np.uint32(number)).astype(np.uint32)
-        self._keep(self._undo, make_edit(region, changed, shadow[changed], after, numbers[changed], given))
-        numbers[changed] = given
-        shadow[changed] = after
-        commonest = int(np.bincount(after).argmax())
-        label = 255 - commonest if commonest else UNLABELLED
-        return region, Stroke(number, label, tool, clock.time() if time is None else time, origin)
-
-    def sync(self, region: Region | None = None, *, hint: Literal["undo", "redo"] | None = None) -> Region | None:
-        """Find what changed without `record`: undo, redo, or a write from elsewhere.
-
-        Parameters
-        ----------
-        region : Region, optional
-            Look only here for writes from elsewhere; the whole image by default. Undo and redo are found in any case.
-        hint : {"undo", "redo"}, optional
-            What the viewer did, where that is known: a change that is at once the undo of one edit and the redo of
-            another is taken for this.
-
-        Returns
-        -------
-        Region or None
-            What changed; None where nothing did. Changes that are no undo and no redo become one stroke of the tool
-            "edit" (see `take_new_strokes`).
-        """
-        changed = Region(0, 0, 0, 0)
-        while (step := self._explain(hint)) is not None:
-            changed = changed.union(step)
-        rest = self.record(Region.whole(self._labels.shape) if region is None else region, tool="edit")
-        if rest is not None:
-            changed = changed.union(rest[0])
-            self.taken.append(rest[1])
-        return None if changed.empty else changed
-
-    def adopt(self, region: Region) -> Region | None:
-        """Accept a change that its maker wrote into both labels and stroke numbers (a point, an import).
-
-        It is not part of the history: a viewer's undo does not know of it. Returns the tight bounds of what changed.
-        """
-        found = self._changes(region)
-        if found is None:
-            return None
-        self._shadow[found[0].slices] = found[2]
-        return found[0]
-
-    def reserve(self) -> int:
-        """Return a stroke number for a change that is made elsewhere (see `adopt`)."""
-        number, self.next_number = self.next_number, self.next_number + 1
-        return number
-
-    def take_new_strokes(self) -> list[Stroke]:
-        """Return the strokes that `sync` made since the last call."""
-        strokes, self.taken = self.taken, []
-        return strokes
-
-    def _changes(self, region: Region) -> tuple[Region, NDArray[np.bool_], NDArray[np.uint8]] | None:
-        """Return the tight bounds of what changed in a region, where in them, and the coded labels there."""
-        region = region.clipped(self._labels.shape)
+    def changed(self, region: Region | None = None) -> Region:
+        """Return the tight bounds of where labels differ from what was last seen, in a region or in all."""
+        region = Region.whole(self._labels.shape) if region is None else region.clipped(self._labels.shape)
         bounds = Region(0, 0, 0, 0)
         # A strip at a time, in the same buffers, stays in the processor's cache: far faster than the whole.
         live = np.empty((_STRIP, region.width), np.int8)
@@ -169,10 +90,157 @@ class EditJournal:
                     top + high[0], region.left + wide[0], top + high[-1] + 1, region.left + wide[-1] + 1
                 )
                 bounds = bounds.union(found)
-        if bounds.empty:
+        return bounds
+
+    def put_back(self, region: Region, where: NDArray[np.bool_]) -> None:
+        """Give pixels of a region (`where`, of its shape) the label last seen there: a change that is refused."""
+        self._labels[region.slices][where] = decoded(self._shadow[region.slices][where])
+
+    def record(
+        self, region: Region, *, tool: str, origin: Origin = "drawn", time: float | None = None, extra: Any = None
+    ) -> tuple[Region, Stroke] | None:
+        """Make a stroke, and the newest step, of the pixels in a region whose label is not the one last seen.
+
+        Parameters
+        ----------
+        region : Region
+            Where the viewer painted, or more; what changed elsewhere waits for `sync`.
+        tool, origin, time
+            Of the stroke; now by default.
+        extra : object
+            What else changed with it, see `Step`.
+
+        Returns
+        -------
+        (Region, Stroke) or None
+            The tight bounds of what changed, and the new stroke; None where nothing did. A pixel that lost its label
+            has stroke number 0.
+        """
+        region = self.changed(region)
+        if region.empty:
             return None
-        now = coded(self._labels[bounds.slices])
-        return bounds, now != self._shadow[bounds.slices], now
+        number, self.next_number = self.next_number, self.next_number + 1
+        edits: list[Edit] = []
+        counts = np.zeros(256, np.int64)
+        for cell in region.tiles(CELL):
+            part = cell.intersection(region)
+            now, seen, numbers = coded(self._labels[part.slices]), self._shadow[part.slices], self._strokes[part.slices]
+            differs = now != seen
+            if not differs.any():
+                continue
+            after = now[differs]
+            given = np.where(after == 0, np.uint32(0), np.uint32(number)).astype(np.uint32)
+            edits.append(make_edit(part, differs, seen[differs], after, numbers[differs], given))
+            numbers[differs] = given
+            seen[differs] = after
+            counts += np.bincount(after, minlength=256)
+        self._add(Step(edits, extra))
+        label = int(decoded(int(counts.argmax())))
+        return region, Stroke(number, label, tool, clock.time() if time is None else time, origin)
+
+    def record_places(self, places: NDArray[np.int64], old_strokes: NDArray[np.uint32], extra: Any = None) -> Region:
+        """Take as one step what its maker wrote into both labels and stroke numbers (points); return its bounds.
+
+        Parameters
+        ----------
+        places : ndarray of int64
+            Flat places in the image, each once, where something may have changed.
+        old_strokes : ndarray of uint32
+            The stroke numbers there before.
+        extra : object
+            What else changed with it; a step is made of it even where no pixel changed.
+        """
+        width = self._labels.shape[1]
+        rows, columns = np.divmod(places, width)
+        after, before = coded(self._labels[rows, columns]), self._shadow[rows, columns]
+        numbers = self._strokes[rows, columns]
+        moved = np.flatnonzero((after != before) | (numbers != old_strokes))
+        cells = (rows[moved] // CELL) * (width // CELL + 1) + columns[moved] // CELL
+        # By cell, and within it by place: values stand in the order in which a bitmap is read.
+        order = moved[np.lexsort((places[moved], cells))]
+        edits = []
+        for part in np.split(order, np.flatnonzero(np.diff(np.sort(cells))) + 1) if len(order) else ():
+            high, wide = rows[part], columns[part]
+            region = Region.from_bounds(high.min(), wide.min(), high.max() + 1, wide.max() + 1)
+            mask = np.zeros(region.shape, bool)
+            mask[high - region.top, wide - region.left] = True
+            edits.append(make_edit(region, mask, before[part], after[part], old_strokes[part], numbers[part]))
+        self._shadow[rows, columns] = after
+        step = Step(edits, extra)
+        self._add(step)
+        return step.region
+
+    def sync(self, region: Region | None = None) -> Region | None:
+        """Take what changed without `record`, a write from elsewhere, as one stroke of the tool "edit".
+
+        Parameters
+        ----------
+        region : Region, optional
+            Look only here; the whole image by default.
+
+        Returns
+        -------
+        Region or None
+            What changed (the stroke waits in `take_new_strokes`); None where nothing did.
+        """
+        rest = self.record(Region.whole(self._labels.shape) if region is None else region, tool="edit")
+        if rest is None:
+            return None
+        self.taken.append(rest[1])
+        return rest[0]
+
+    # ------------------------------------------------------------------------------------------------- the history
+
+    def push(self, extra: Any) -> None:
+        """Add a step that changed no pixel."""
+        self._add(Step((), extra))
+
+    def last(self, *, back: bool) -> Step | None:
+        """Return the step that the next undo (`back`) or redo would take; None where there is none."""
+        stack = self._undo if back else self._redo
+        return stack[-1] if stack else None
+
+    def drop(self, *, back: bool) -> None:
+        """Forget the step that the next undo (`back`) or redo would take."""
+        (self._undo if back else self._redo).pop()
+
+    def undo(self) -> Step | None:
+        """Give labels and stroke numbers back as they were before the newest step; return it, None where none is left.
+
+        What changed since the last `record` or `sync` is not in the history yet: take it in first.
+        """
+        return self._follow(back=True)
+
+    def redo(self) -> Step | None:
+        """Do again what the last undo took back; return it, None where there is nothing."""
+        return self._follow(back=False)
+
+    def reserve(self) -> int:
+        """Return a stroke number for a change that is made elsewhere (see `record_places`)."""
+        number, self.next_number = self.next_number, self.next_number + 1
+        return number
+
+    def take_new_strokes(self) -> list[Stroke]:
+        """Return the strokes that `sync` made since the last call."""
+        strokes, self.taken = self.taken, []
+        return strokes
+
+    def _follow(self, *, back: bool) -> Step | None:
+        stack, other = (self._undo, self._redo) if back else (self._redo, self._undo)
+        if not stack:
+            return None
+        step = stack.pop()
+        for edit in step.edits:
+            edit.write(self._labels, self._strokes, self._shadow, back=back)
+        other.append(step)
+        return step
+
+    def _add(self, step: Step) -> None:
+        self._redo.clear()
+        self._undo.append(step)
+        total = sum(s.size for s in self._undo)
+        while total > _HISTORY_BYTES and len(self._undo) > 1:
+            total -= self._undo.popleft().size
 
     def _same(self, rows: slice, buffer: NDArray[np.int8], width: int) -> bool:
         """Whether nothing changed in whole rows, by words of eight pixels; False where that cannot be told."""
@@ -184,40 +252,3 @@ class EditJournal:
         # A code is the complement of its label: where they agree, all bits of the difference are set.
         np.bitwise_xor(live, seen, out=words)
         return bool(np.bitwise_and.reduce(words) == np.uint64(0xFFFFFFFFFFFFFFFF))
-
-    def _explain(self, hint: Literal["undo", "redo"] | None) -> Region | None:
-        """Find an edit whose undo or redo the labels show, and follow it.
-
-        The newest edits are tried first: the viewer's history does not hold all of ours, a point for example.
-        """
-        kinds = (
-            ((self._redo, False), (self._undo, True)) if hint == "redo" else ((self._undo, True), (self._redo, False))
-        )
-        tops = [(stack, back, [len(stack) - 1]) for stack, back in kinds if stack]
-        deeper = [(stack, back, range(len(stack) - 2, -1, -1)) for stack, back in kinds if len(stack) > 1]
-        for stack, back, indices in (*tops, *deeper):
-            for index in indices:
-                edit = stack[index]
-                if edit.leads(self._labels, self._shadow, back=back):
-                    del stack[index]
-                    self._keep(self._redo if back else self._undo, edit)
-                    self._follow(edit, back)
-                    return edit.region
-        return None
-
-    def _follow(self, edit: Edit, back: bool) -> None:
-        rows, columns = edit.places()
-        live = coded(self._labels[rows, columns])
-        moved = live != self._shadow[rows, columns]
-        numbers = edit.old_strokes if back else edit.new_strokes
-        if isinstance(numbers, np.ndarray):
-            numbers = numbers[moved]
-        self._strokes[rows[moved], columns[moved]] = numbers
-        self._shadow[rows[moved], columns[moved]] = live[moved]
-
-    @staticmethod
-    def _keep(stack: deque[Edit], edit: Edit) -> None:
-        stack.append(edit)
-        total = sum(e.size for e in stack)
-        while total > _HISTORY_BYTES and len(stack) > 1:
-            total -= stack.popleft().size

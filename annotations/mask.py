@@ -161,15 +161,15 @@ class SparseMask:
         if not region.empty:
             self._array[region.slices] = checked
 
-    def set_scheme(self, scheme: ClassScheme) -> None:
-        """Change the classes.
+    def set_scheme(self, scheme: ClassScheme, *, checked: bool = False) -> None:
+        """Change the classes; `checked` where it is known that no pixel carries one that goes.
 
         Raises
         ------
         LabelError
             Pixels carry a label that the new scheme does not have.
         """
-        if len(scheme) < len(self.scheme):
+        if len(scheme) < len(self.scheme) and not checked:
             counts = self.counts()
             for index in range(len(scheme), len(self.scheme)):
                 if counts[index]:
@@ -189,6 +189,14 @@ class SparseMask:
             strip = self.read(Region(top, 0, min(self.chunk, self.shape[0] - top), self.shape[1]))
             total += np.bincount(strip.view(np.uint8).ravel(), minlength=256)
         return total[: len(self.scheme)]
+
+    def has_labels_from(self, index: int) -> bool:
+        """Whether any pixel carries a class of this index or a later one."""
+        for top in range(0, self.shape[0], self.chunk):
+            strip = self.read(Region(top, 0, min(self.chunk, self.shape[0] - top), self.shape[1]))
+            if strip.size and int(strip.max()) >= index:
+                return True
+        return False
 
     def _check(self, region: Region) -> None:
         if not Region.whole(self.shape).contains(region):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,15 @@ from annotations.drawing import disc
 from annotations.errors import LabelError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from annotations.region import Region
 
-__all__ = ["PointLabel", "PointSet"]
+__all__ = ["PointLabel", "PointSet", "PointsChange", "inside_image"]
+
+_LARGEST_RADIUS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,27 @@ class _Under:
     labels: NDArray[np.int8]
     strokes: NDArray[np.uint32]
 
+    def only(self, kept: NDArray[np.bool_]) -> _Under:
+        return _Under(self.places[kept], self.labels[kept], self.strokes[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class PointsChange:
+    """What became of some numbers between two states of a `PointSet`: point and memory of each, before and after."""
+
+    before: dict[int, tuple[PointLabel | None, _Under | None]]
+    after: dict[int, tuple[PointLabel | None, _Under | None]]
+
+    def __bool__(self) -> bool:
+        return bool(self.before)
+
 
 class PointSet:
     """The points of one orthophoto.
 
     Each remembers label and stroke number of the pixels that it covered. Where the pixel beneath belonged to a point
     that has itself been removed since, the chain is followed down, so that what is left is as if the removed points had
-    never been there. Iterating gives the points in the order in which they were added.
+    never been there. Iterating gives the points in the order of their numbers, in which they were added.
     """
 
     def __init__(self) -> None:
@@ -67,8 +86,8 @@ class PointSet:
     def __len__(self) -> int:
         return len(self._points)
 
-    def __iter__(self) -> Any:
-        return iter(list(self._points.values()))
+    def __iter__(self) -> Iterator[PointLabel]:
+        return iter([self._points[number] for number in sorted(self._points)])
 
     def __contains__(self, number: object) -> bool:
         return number in self._points
@@ -101,9 +120,9 @@ class PointSet:
             raise LabelError(f"point {point.number}: the number is in use; take the journal's next one.")
         if point.label < 0:
             raise LabelError(f"point {point.number}: {point.label} is no class. Choose a class for the point.")
-        region, inside = disc((labels.shape[0], labels.shape[1]), point.row, point.column, point.radius)
-        if not inside.any():
+        if not inside_image(labels.shape, point.row, point.column):
             raise LabelError(f"point {point.number} at ({point.row:g}, {point.column:g}) lies outside the image.")
+        region, inside = disc((labels.shape[0], labels.shape[1]), point.row, point.column, point.radius)
         rows, columns = np.nonzero(inside)
         rows, columns = rows + region.top, columns + region.left
         held = labels[rows, columns] != UNLABELLED
@@ -114,8 +133,12 @@ class PointSet:
         strokes[rows, columns] = point.number
         return region
 
-    def remove(self, labels: NDArray[np.int8], strokes: NDArray[np.uint32], number: int) -> Region:
+    def remove(
+        self, labels: NDArray[np.int8], strokes: NDArray[np.uint32], number: int, *, tidy: bool = True
+    ) -> Region:
         """Take a point away: pixels that still carry its number get back what lay under it.
+
+        Without `tidy` call that yourself, once after many.
 
         Returns
         -------
@@ -135,8 +158,55 @@ class PointSet:
         rows, columns = rows + region.top, columns + region.left
         places = rows.astype(np.int64) * labels.shape[1] + columns
         labels[rows, columns], strokes[rows, columns] = self._beneath(places, number)
-        self._forget_unused(strokes)
+        if tidy:
+            self.tidy()
         return region
+
+    def copy(self) -> PointSet:
+        """Return a set that can be changed alone."""
+        result = PointSet()
+        result._points, result._under = dict(self._points), dict(self._under)
+        return result
+
+    def change_to(self, other: PointSet) -> PointsChange:
+        """Return what leads from this set to another; `apply` follows it, in either direction."""
+        mine, theirs = self._held(), other._held()
+        numbers = [n for n in mine.keys() | theirs.keys() if not _same(mine.get(n), theirs.get(n))]
+        nothing = (None, None)
+        return PointsChange({n: mine.get(n, nothing) for n in numbers}, {n: theirs.get(n, nothing) for n in numbers})
+
+    def apply(self, change: PointsChange, *, back: bool = False) -> None:
+        """Follow a change, or take it back; labels and stroke numbers are their owner's to write."""
+        for number, (point, under) in (change.before if back else change.after).items():
+            for held, value in ((self._points, point), (self._under, under)):
+                held.pop(number, None)
+                if value is not None:
+                    held[number] = value  # type: ignore[assignment]
+
+    def forget(self, *, strokes: NDArray[np.uint32] | None = None, labels_from: int | None = None) -> None:
+        """Forget, of what lies under points, labels of some strokes, or of classes from an index on."""
+        for number, under in list(self._under.items()):
+            found = under
+            if labels_from is not None and (under.labels >= labels_from).any():
+                found = self._uncovered(found, labels_from)
+            if strokes is not None and np.isin(found.strokes, strokes).any():
+                found = found.only(~np.isin(found.strokes, strokes))
+            if found is not under:
+                self._under[number] = found
+
+    def _uncovered(self, under: _Under, labels_from: int) -> _Under:
+        """Return a memory without the labels from an index on: of removed points, what lay under these instead."""
+        labels, strokes = under.labels.copy(), under.strokes.copy()
+        for owner in np.unique(strokes[labels >= labels_from]):
+            if int(owner) in self._under and int(owner) not in self._points:
+                mine = (labels >= labels_from) & (strokes == owner)
+                labels[mine], strokes[mine] = self._beneath(under.places[mine], int(owner))
+        kept = (labels < labels_from) & (labels != UNLABELLED)
+        return _Under(under.places[kept], labels[kept], strokes[kept])
+
+    def _held(self) -> dict[int, tuple[PointLabel | None, _Under | None]]:
+        numbers = self._points.keys() | self._under.keys()
+        return {n: (self._points.get(n), self._under.get(n)) for n in numbers}
 
     def _beneath(self, places: NDArray[np.int64], number: int) -> tuple[NDArray[np.int8], NDArray[np.uint32]]:
         """Return label and stroke number under a point, down through points that are gone."""
@@ -161,7 +231,7 @@ class PointSet:
                     open_[int(below)] = mine if earlier is None else np.concatenate([earlier, mine])
         return labels, owners
 
-    def _forget_unused(self, strokes: NDArray[np.uint32]) -> None:
+    def tidy(self) -> None:
         """Drop the memory of removed points that nothing can lead to any more."""
         needed = set(self._points)
         waiting = list(needed)
@@ -193,19 +263,80 @@ class PointSet:
             An entry is damaged.
         """
         points = cls()
+        points._read(value)
+        return points
+
+    @classmethod
+    def recovered(
+        cls, value: Iterable[Any], n_classes: int, shape: tuple[int, int]
+    ) -> tuple[PointSet, list[dict[str, Any]]]:
+        """Rebuild what can be kept of `to_json`, whatever was done to it.
+
+        Returns
+        -------
+        points : PointSet
+            Without points of classes that do not exist, and without such labels under the others.
+        left_out : list of dict
+            The entries that were not kept whole, as they were.
+        """
+        points = cls()
+        left_out = []
+        for entry in value:
+            try:
+                points._read([entry])
+                number = int(entry["number"])
+                under = points._under[number]
+                under_fits = ((under.labels >= 0) & (under.labels < n_classes)).all()
+                in_image = ((under.places >= 0) & (under.places < shape[0] * shape[1])).all()
+                point = points._points.get(number)
+                fits = point is None or (
+                    0 <= point.label < n_classes
+                    and number > 0
+                    and 0 <= point.radius <= _LARGEST_RADIUS
+                    and math.isfinite(point.row)
+                    and math.isfinite(point.column)
+                )
+                if fits and in_image and (np.diff(under.places) > 0).all():
+                    if not under_fits:
+                        left_out.append(entry)
+                    continue
+                points._points.pop(number, None)
+                if not in_image or (np.diff(under.places) <= 0).any():
+                    points._under.pop(number, None)
+            except LabelError:
+                pass
+            left_out.append(entry)
+        points.forget(labels_from=n_classes)
+        points.tidy()
+        return points, left_out
+
+    def _read(self, value: Iterable[Any]) -> None:
         for entry in value:
             try:
                 number = int(entry["number"])
                 places, labels, strokes = entry["under"]
-                points._under[number] = _Under(
-                    np.array(places, np.int64), np.array(labels, np.int8), np.array(strokes, np.uint32)
-                )
+                under = _Under(np.array(places, np.int64), np.array(labels, np.int8), np.array(strokes, np.uint32))
+                if not under.places.shape == under.labels.shape == under.strokes.shape == (len(places),):
+                    raise ValueError("what lies under it has different lengths")
+                point = None
                 if not entry["removed"]:
-                    points._points[number] = PointLabel(
+                    point = PointLabel(
                         number, float(entry["row"]), float(entry["column"]), int(entry["label"]), int(entry["radius"])
                     )
             except (KeyError, ValueError, TypeError, OverflowError) as error:
                 raise LabelError(
                     f"a saved point is damaged ({entry!r}: {error!r}). Remove it from points.json."
                 ) from error
-        return points
+            self._under[number] = under
+            if point is not None:
+                self._points[number] = point
+
+
+def inside_image(shape: tuple[int, ...], row: float, column: float) -> bool:
+    """Whether a place, whatever numbers it is, lies on a pixel of an image of shape (H, W)."""
+    return -0.5 <= row < shape[0] - 0.5 and -0.5 <= column < shape[1] - 0.5
+
+
+def _same(a: tuple[Any, Any] | None, b: tuple[Any, Any] | None) -> bool:
+    """Whether two states of a number are one: memories are never written into, so it is enough to look which it is."""
+    return a is b or (a is not None and b is not None and a[0] is b[0] and a[1] is b[1])

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -203,27 +204,35 @@ class Project:
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Change the classes, in the project and in each image's labels.
 
-        Stores that are open keep their own: call their `set_scheme` too, before.
+        The project's file is what counts: once it is replaced the change is made, and masks that a kill or a failing
+        disk left behind follow on their next opening (`take_up`). Stores that are open keep their own: call their
+        `set_scheme` too.
 
         Raises
         ------
         LabelError
             Pixels carry a class that goes; nothing is changed.
+        ProjectError
+            It could not be saved; nothing is changed.
         """
         self._check_writable()
         masks = [SparseMask.open(e.folder / "labels.zarr", writable=True) for e in self.images]
         n = len(scheme)
         for mask in masks:
-            if n < len(mask.scheme) and mask.counts()[n:].any():
+            if n < len(mask.scheme) and mask.has_labels_from(n):
                 raise LabelError(
                     f"{mask.path}: pixels are labelled with classes from {mask.scheme[n].name!r} on, which the new "
                     "scheme lacks. Erase or relabel them first."
                 )
-        # More classes first on the labels, fewer first in the project: a crash between leaves labels within the scheme.
+        before, self._document["scheme"] = self._document["scheme"], scheme.to_json()
+        try:
+            self._save()
+        except ProjectError:
+            self._document["scheme"] = before
+            raise
         for mask in masks:
-            mask.set_scheme(scheme)
-        self._document["scheme"] = scheme.to_json()
-        self._save()
+            with suppress(OSError):
+                mask.set_scheme(scheme, checked=True)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import zarr
 from zarr.errors import BaseZarrError
 
 from annotations.classes import UNLABELLED, ClassScheme, check_labels
-from annotations.errors import PartialSegError, ProjectError
+from annotations.errors import LabelError, PartialSegError, ProjectError
 from annotations.files import read_json, write_atomically
 from annotations.mask import SparseMask
 from annotations.region import Region
@@ -145,10 +145,22 @@ class LabelStore:
         """The classes."""
         return self.mask.scheme
 
-    def set_scheme(self, scheme: ClassScheme) -> None:
-        """Change the classes; LabelError where pixels carry a class that goes."""
-        self.flush(10)
-        self.mask.set_scheme(scheme)
+    def set_scheme(self, scheme: ClassScheme, *, checked: bool = False) -> None:
+        """Change the classes; `checked` where it is known that no pixel carries one that goes.
+
+        Raises
+        ------
+        LabelError
+            Pixels carry a class that goes.
+        ProjectError
+            Labels wait to be written, and one of them may be of a class that goes.
+        """
+        if len(scheme) < len(self.scheme) and not self.flush(10):
+            raise ProjectError(
+                f"{self.folder}: the classes were not changed, because labels still wait to be written "
+                f"({self.last_error or 'the disk is slow'}). Try again once they are."
+            )
+        self.mask.set_scheme(scheme, checked=checked)
 
     def load(self) -> tuple[NDArray[np.int8], NDArray[np.uint32]]:
         """Return all labels and stroke numbers as they are on disk, (H, W) each.
@@ -193,7 +205,13 @@ class LabelStore:
         return points
 
     def submit(
-        self, region: Region, labels: NDArray[Any], strokes: NDArray[Any], records: Sequence[Stroke] = ()
+        self,
+        region: Region,
+        labels: NDArray[Any],
+        strokes: NDArray[Any],
+        records: Sequence[Stroke] = (),
+        *,
+        points: list[dict[str, Any]] | None = None,
     ) -> None:
         """Hand over the labels and stroke numbers of a region to be saved; copies them and returns at once.
 
@@ -205,11 +223,14 @@ class LabelStore:
         strokes : ndarray of uint32, region.shape
         records : sequence of Stroke
             Strokes that are new in it.
+        points : list, optional
+            All points, where they changed with it: saved in place of the earlier ones.
 
         Raises
         ------
         LabelError
-            A label is no class.
+            None of its labels is a class. Where only some are none, they are saved as unlabelled: a stroke is not lost
+            for what lies beside it.
         ProjectError
             The store was opened read-only.
         """
@@ -221,14 +242,27 @@ class LabelStore:
         ):
             raise ValueError(f"labels {labels.shape} and strokes {strokes.shape} do not fit {region} in {self.shape}")
         pieces = []
+        any_valid, strange = False, None
         for tile in region.tiles(self.mask.chunk):
             part = tile.intersection(region)
             local = Region(part.top - region.top, part.left - region.left, part.height, part.width).slices
-            checked = check_labels(labels[local], len(self.scheme), str(self.mask.path))
+            try:
+                checked = check_labels(labels[local], len(self.scheme), str(self.mask.path))
+            except LabelError as error:
+                strange, wrong = error, (labels[local] < UNLABELLED) | (labels[local] >= len(self.scheme))
+                checked = check_labels(np.where(wrong, UNLABELLED, labels[local]), len(self.scheme), "")
             empty = not (checked != UNLABELLED).any()
+            any_valid |= not empty
             numbers = None if empty or not strokes[local].any() else strokes[local].astype(np.uint32, copy=True)
+            if strange is not None and numbers is not None:
+                numbers[checked == UNLABELLED] = 0
             pieces.append(_Piece(part, None if empty else checked, numbers))
-        writer.put(_Work(region, pieces, list(records)))
+        if strange is not None and not any_valid:
+            raise strange
+        content = None if points is None else json.dumps(points)
+        if content is not None:
+            self._points = json.loads(content)
+        writer.put(_Work(region, pieces, list(records), content))
 
     def submit_points(self, points: list[dict[str, Any]]) -> None:
         """Hand over all points to be saved in place of the earlier ones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time as clock
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -40,6 +41,11 @@ class Stroke:
     tool: str
     time: float
     origin: Origin = "drawn"
+
+    @classmethod
+    def now(cls, number: int, label: int, tool: str, origin: Origin = "drawn") -> Stroke:
+        """Make a stroke of this moment."""
+        return cls(number, label, tool, clock.time(), origin)
 
 
 class StrokeLog:

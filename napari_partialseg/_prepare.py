@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,10 @@ import numpy as np
 from annotations.classes import LANDCOVER_AI, NOT_PREDICTED, ClassScheme
 from annotations.errors import PartialSegError, ProjectLockedError
 from annotations.orthophoto import open_orthophoto
+from annotations.points import PointSet
 from annotations.project import Project
 from annotations.pyramid import display_levels
+from annotations.recovery import take_up
 from annotations.shared_array import SharedArray
 from annotations.store import LabelStore
 from trainer.kept import load_prediction
@@ -44,6 +46,7 @@ class Prepared:
     has_prediction: bool
     note: str = ""
     """What the user should know, for example that the project is open for reading only, and why."""
+    points: PointSet = field(default_factory=PointSet)
 
     @property
     def read_only(self) -> bool:
@@ -138,10 +141,25 @@ def _from_project(
             fingerprint=ortho.fingerprint,
             georeference=ortho.georeference,
         )
-    labels, strokes = store.load()
+    found_there = take_up(store, project)
+    labels, strokes = found_there.labels, found_there.strokes
+    note = " ".join(text for text in (note, found_there.note) if text)
     prediction, confidence = _shared(project, entry, ortho)
     found = load_prediction(entry.folder, prediction, confidence)
-    return Prepared(project, entry, ortho, levels, store, labels, strokes, prediction, confidence, found, note)
+    return Prepared(
+        project,
+        entry,
+        ortho,
+        levels,
+        store,
+        labels,
+        strokes,
+        prediction,
+        confidence,
+        found,
+        note,
+        points=found_there.points,
+    )
 
 
 def _entry_of(project: Project, ortho: Orthophoto | None) -> ImageEntry:

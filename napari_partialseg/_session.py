@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
 from annotations.counts import LabelCounts
-from annotations.journal import EditJournal
-from annotations.region import Region
-from annotations.removal import remove_strokes
+from annotations.labelling import Labelling
 from annotations.scores import mean_iou
 from napari_partialseg._fill import fill_in_view
 from napari_partialseg._guard import LabelsGuard, prediction_colormap
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
+    from annotations.labelling import Change
+    from annotations.region import Region
     from napari_partialseg._prepare import Prepared
     from napari_partialseg._worker_client import WorkerClient
 
@@ -91,8 +92,18 @@ class Session(QObject):
         )
         self._add_layers(image)
         self.guard = LabelsGuard(self.layers.labels, self.scheme)
-        next_number = prepared.store.next_number()
-        self.journal = EditJournal(prepared.labels, prepared.strokes, next_number)
+        self.labelling = Labelling(
+            prepared.labels,
+            prepared.strokes,
+            self.scheme,
+            prepared.points,
+            store=None if self.read_only else prepared.store,
+            project=None if self.read_only else prepared.project,
+            next_number=prepared.store.next_number(),
+            known=prepared.store.strokes(),
+            tell=self.problem.emit,
+        )
+        self.journal = self.labelling.journal
         self._counts = LabelCounts(prepared.labels)
         self.tiles = TilePainter(self.layers, self)
         scale = self.layers.labels.scale
@@ -105,12 +116,13 @@ class Session(QObject):
             self.tracker = None
             self.points = None
             return
-        self.tracker = LabelTracker(self.layers.labels, prepared, self.journal, self)
-        self.tracker.changed.connect(self._labels_changed)
-        self.points = PointKeeper(
-            self.layers.points, self.layers.labels, prepared, self.journal, self.scheme, self._labels_changed, self
-        )
-        self.points.select_class(0)
+        others = [layer for layer in self.layers.all() if layer is not self.layers.labels]
+        self.tracker = LabelTracker(self.layers.labels, self.labelling, others, self)
+        self.tracker.happened.connect(self._happened)
+        self.points = PointKeeper(self.layers.points, self.labelling, self.tracker.take_in, self)
+        self.points.happened.connect(self._points_happened)
+        self.points.problem.connect(self.problem)
+        viewer.layers.selection.events.active.connect(self._active_layer_changed)
         # The store calls from its writer thread; queued signals bring that to this one.
         self._on_disk.connect(self._send_change, Qt.ConnectionType.QueuedConnection)
         self._not_on_disk.connect(self.problem, Qt.ConnectionType.QueuedConnection)
@@ -229,53 +241,73 @@ class Session(QObject):
             self.points.select_class(index)
 
     def set_scheme(self, scheme: ClassScheme) -> None:
-        """Take other names, colours or further classes.
+        """Take other names, colours, or more or fewer classes, as one step that can be undone.
 
         Raises
         ------
         LabelError
             A class that goes has labels.
+        ProjectError
+            It could not be saved; nothing has changed.
         """
         self.settle()
-        self.prepared.store.set_scheme(scheme)  # refuses to drop a class that has labels
-        self.prepared.project.set_scheme(scheme)
-        self.guard.set_scheme(scheme)
-        self.layers.prediction.colormap = prediction_colormap(scheme)
-        if self.points is not None:
-            self.points.set_scheme(scheme)
-        self.client.send(protocol.SetClasses(scheme.to_json()))
-        self.scheme_changed.emit()
+        self._happened(self.labelling.set_scheme(scheme))
 
-    def add_labels(self, mask: NDArray[np.int8], tool: str, origin: str) -> int:
+    def add_labels(self, mask: NDArray[np.int8], tool: str, origin: Any) -> int:
         """Label what is not labelled yet as the mask says; what a person drew stays. Return how many pixels."""
-        labels = self.prepared.labels
-        added = 0
-        for cell in Region.whole(labels.shape).tiles(2048):
-            part = cell.clipped(labels.shape)
-            own, new = labels[part.slices], mask[part.slices]
-            free = (own < 0) & (new >= 0)
-            own[free] = new[free]
-            added += int(free.sum())
-        if added and self.tracker is not None:
-            self.tracker.record(Region.whole(labels.shape), tool, origin)
-            self.layers.labels.refresh()
+        if self.tracker is None:
+            return 0
+        self.settle()
+        added, change = self.labelling.add_labels(mask, tool, origin)
+        self.tracker.tell(change)
         return added
 
     def remove_origin(self, origin: str) -> int:
         """Un-label what came from an origin ("random", "imported") and nobody drew over; return how many pixels."""
-        numbers = np.array([s.number for s in self.prepared.store.strokes() if s.origin == origin], np.uint32)
-        if not len(numbers) or self.tracker is None:
+        if self.tracker is None:
             return 0
-        labels = self.prepared.labels
-        removed = remove_strokes(labels, self.prepared.strokes, numbers)
-        if removed:
-            self.tracker.record(Region.whole(labels.shape), "remove", "drawn")
-            self.layers.labels.refresh()
+        self.settle()
+        removed, change = self.labelling.remove_origin(origin)
+        self.tracker.tell(change)
         return removed
 
-    def _labels_changed(self, region: Region) -> None:
-        self._counts.update(region)
-        self.labels_changed.emit()
+    def undo(self) -> None:
+        """Take back the newest step, whatever it was."""
+        if self.tracker is not None:
+            self.tracker.undo()
+
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        if self.tracker is not None:
+            self.tracker.redo()
+
+    def _happened(self, change: Change) -> None:
+        """Show what is different in labels, points and classes."""
+        if change.scheme:
+            self._show_scheme()
+        if change.points and self.points is not None:
+            self.points.show()
+        for region in change.regions:
+            self._counts.update(region)
+        if change:
+            self.labels_changed.emit()
+
+    def _points_happened(self, change: Change) -> None:
+        if self.tracker is not None:
+            self.tracker.tell(replace(change, points=False))  # the layer shows them already
+
+    def _show_scheme(self) -> None:
+        scheme = self.labelling.scheme
+        self.guard.set_scheme(scheme)
+        self.layers.prediction.colormap = prediction_colormap(scheme)
+        if self.points is not None:
+            self.points.recolour()
+        self.client.send(protocol.SetClasses(scheme.to_json()))
+        self.scheme_changed.emit()
+
+    def _active_layer_changed(self, event: object = None) -> None:
+        if self.points is not None and self.viewer.layers.selection.active is not self.layers.points:
+            self.points.deselect()
 
     def _send_change(self, region: Region) -> None:
         self._revision += 1
@@ -307,6 +339,7 @@ class Session(QObject):
         if self.tracker is not None:
             self.tracker.disconnect_layer()
         if self.points is not None:
+            self.viewer.layers.selection.events.active.disconnect(self._active_layer_changed)
             self.points.stop()
         if not self.read_only:
             self.client.received.disconnect(self._receive)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -10,17 +11,17 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from annotations.region import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from napari.layers import Labels
+    from napari.layers.base import Layer
 
-    from annotations.journal import EditJournal
-    from annotations.strokes import Stroke
-    from napari_partialseg._prepare import Prepared
+    from annotations.labelling import Change, Labelling
 
 __all__ = ["LabelTracker", "redraw"]
 
 _SETTLE_MILLISECONDS = 30
+_UNDO, _REDO = "Control-Z", "Control-Shift-Z"
 
 
 def redraw(layer: Labels, region: Region) -> None:
@@ -34,44 +35,50 @@ def redraw(layer: Labels, region: Region) -> None:
 
 
 class LabelTracker(QObject):
-    """Turns the layer's events into strokes, saves them, and says which region changed.
+    """Turns the layer's events into strokes, and leads undo and redo to the one history of labels, points and classes.
 
     Signals
     -------
-    changed(region)
-        Labels in the region have changed and are on their way to the disk.
+    happened(Change)
+        Labels have changed (points and classes too, by undo and redo) and are on their way to the disk.
 
     Notes
     -----
-    napari tells of painting once per stroke, with the places; of undo, redo and writes from outside it tells only
-    that something was drawn anew, so these are found by comparing with the journal's own copy.
+    napari tells of painting once per stroke, with the places; of writes from outside it tells only that something was
+    drawn anew, so these are found by comparing with the journal's own copy. Its own history knows nothing of points,
+    imports and classes: it is kept empty.
     """
 
-    changed = Signal(object)
+    happened = Signal(object)
 
-    def __init__(self, layer: Labels, prepared: Prepared, journal: EditJournal, parent: QObject | None = None) -> None:
+    def __init__(
+        self, layer: Labels, labelling: Labelling, others: Iterable[Layer] = (), parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._layer = layer
-        self._journal = journal
-        self._prepared = prepared
+        self._labelling = labelling
         self._pressed = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLE_MILLISECONDS)
-        self._timer.timeout.connect(lambda: self.look_for_changes())
+        self._timer.timeout.connect(self.look_for_changes)
         # napari tells of an edit before it writes it, unless it was made with the mouse: look at it a moment later.
         self._told: tuple[Region, str] | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
-        self._soon.timeout.connect(self._record_told)
+        self._soon.timeout.connect(self.take_in)
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._drawn_anew)
         layer.mouse_drag_callbacks.append(self._while_pressed)
-        # Undo and redo emit no event of their own, and a change can be the one of an edit and the other of the next.
-        self._history = {"undo": layer.undo, "redo": layer.redo}
-        layer.undo = lambda: self._in_history("undo")
-        layer.redo = lambda: self._in_history("redo")
+        layer.undo = self.undo
+        layer.redo = self.redo
+        if hasattr(layer, "_undo_history"):  # masks of whole fills would be held twice
+            layer._undo_history = deque(maxlen=0)
+        self._others = tuple(others)
+        for other in self._others:
+            other.bind_key(_UNDO, lambda _: self.undo(), overwrite=True)
+            other.bind_key(_REDO, lambda _: self.redo(), overwrite=True)
 
     def disconnect_layer(self) -> None:
         """Stop listening."""
@@ -79,64 +86,79 @@ class LabelTracker(QObject):
         self._soon.stop()
         self._layer.events.paint.disconnect(self._painted)
         self._layer.events.set_data.disconnect(self._drawn_anew)
-        for name in self._history:
+        for name in ("undo", "redo"):
             vars(self._layer).pop(name, None)  # the class's own methods again
         if self._while_pressed in self._layer.mouse_drag_callbacks:
             self._layer.mouse_drag_callbacks.remove(self._while_pressed)
+        for other in self._others:
+            for key in (_UNDO, _REDO):
+                other.bind_key(key, None)
+
+    def undo(self) -> None:
+        """Take back the newest step, whatever it was: a stroke, points, an import, a change of classes."""
+        self._in_history(self._labelling.undo)
+
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        self._in_history(self._labelling.redo)
 
     def record(self, region: Region, tool: str, origin: Any = "drawn") -> None:
         """Note that a region was written, as one stroke of the given tool."""
-        result = self._journal.record(region, tool=tool, origin=origin)
-        if result is not None:
-            self._submit(result[0], [result[1]])
+        self.tell(self._labelling.record(region, tool, origin))
 
-    def _in_history(self, step: Literal["undo", "redo"]) -> None:
-        self._record_told()
-        self._history[step]()
-        self.look_for_changes(step)
+    def take_in(self) -> None:
+        """Record the painting that napari has told of."""
+        if self._told is not None:
+            (region, tool), self._told = self._told, None
+            self.record(region, tool)
 
-    def look_for_changes(self, hint: Literal["undo", "redo"] | None = None) -> None:
-        """Compare with the journal and note what an undo, a redo or a write from outside has changed."""
-        self._record_told()
+    def look_for_changes(self) -> None:
+        """Compare with the journal and note what a write from outside has changed."""
+        self.take_in()
         if self._pressed:  # half a stroke is no stroke
             self._timer.start()
             return
-        region = self._journal.sync(hint=hint)
-        if region is not None and not region.empty:
-            self._submit(region, self._journal.take_new_strokes())
+        self.tell(self._labelling.sync())
+
+    def tell(self, change: Change) -> None:
+        """Draw a change anew where it is not drawn yet, and pass it on."""
+        if not change:
+            return
+        if change.unseen:
+            for region in change.regions:
+                redraw(self._layer, region)
+        self.happened.emit(change)
+
+    def _in_history(self, follow: Callable[[], Change]) -> None:
+        if self._pressed:
+            return
+        self.look_for_changes()
+        self.tell(follow())
 
     def _painted(self, event: Any) -> None:
         region = Region(0, 0, 0, 0)
         for atom in event.value:
-            region = region.union(_place_of(atom))
+            region = region.union(_place_of(atom, self._layer.data.shape))
         region = region.clipped(self._layer.data.shape)
-        self._record_told()  # an earlier edit that has not had its moment yet
+        self.take_in()  # an earlier edit that has not had its moment yet
         if not region.empty:
             self._told = region, str(self._layer.mode)
             self._soon.start()
-
-    def _record_told(self) -> None:
-        if self._told is not None:
-            (region, tool), self._told = self._told, None
-            self.record(region, tool)
 
     def _drawn_anew(self, event: object = None) -> None:
         self._timer.start()
 
     def _while_pressed(self, layer: Labels, event: Any) -> Iterator[None]:
         self._pressed = True
-        yield
-        while event.type == "mouse_move":
+        try:
             yield
-        self._pressed = False
-
-    def _submit(self, region: Region, strokes: list[Stroke]) -> None:
-        held = self._prepared
-        held.store.submit(region, held.labels[region.slices], held.strokes[region.slices], strokes)
-        self.changed.emit(region)
+            while event.type == "mouse_move":
+                yield
+        finally:
+            self._pressed = False
 
 
-def _place_of(atom: Any) -> Region:
+def _place_of(atom: Any, shape: tuple[int, ...]) -> Region:
     """Return where an item of the layer's history lies: a mask with its bounding box, or index arrays."""
     box = getattr(atom, "slice_key", None)
     if box is not None:
@@ -145,4 +167,6 @@ def _place_of(atom: Any) -> Region:
     rows, columns = np.atleast_1d(atom[0][-2]), np.atleast_1d(atom[0][-1])
     if not rows.size:
         return Region(0, 0, 0, 0)
+    if rows.min() < 0 or columns.min() < 0:  # counted from the end
+        rows, columns = rows % shape[-2], columns % shape[-1]
     return Region.from_bounds(int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1)

@@ -20,21 +20,22 @@ def fresh(shape=SHAPE):
 
 
 @given(st.lists(STEP, max_size=40))
-def test_numbers_are_those_of_whole_snapshots_through_paint_undo_and_redo(steps):
+def test_undo_and_redo_give_whole_snapshots_back(steps):
     labels, strokes, journal = fresh()
     # The model: every state of labels and numbers, as a viewer with unlimited memory would keep them.
     states, now = [(labels.copy(), strokes.copy())], 0
     number = 1
     for step in steps:
-        if step == "undo":
-            now = max(now - 1, 0)
-        elif step == "redo":
-            now = min(now + 1, len(states) - 1)
         if isinstance(step, str):
-            before = labels.copy()
-            labels[...] = states[now][0]
-            changed = journal.sync(hint=step)
-            assert (changed is None) == bool((labels == before).all())
+            before = (labels.copy(), strokes.copy())
+            there = now > 0 if step == "undo" else now < len(states) - 1
+            taken = journal.undo() if step == "undo" else journal.redo()
+            assert (taken is not None) == there
+            now += (-1 if step == "undo" else 1) if there else 0
+            if taken is not None:
+                outside = np.ones(SHAPE, bool)
+                outside[taken.region.slices] = False
+                np.testing.assert_array_equal(labels[outside], before[0][outside])
         else:
             row, column, radius, label = step
             region, inside = disc(SHAPE, row, column, radius)
@@ -54,26 +55,31 @@ def test_numbers_are_those_of_whole_snapshots_through_paint_undo_and_redo(steps)
             assert result[0] == Region.from_bounds(rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
             assert (result[1].number, result[1].label) == (number, label)
             number += 1
+        np.testing.assert_array_equal(labels, states[now][0])
         np.testing.assert_array_equal(strokes, states[now][1])
+        assert journal.sync() is None
     assert journal.take_new_strokes() == []
 
 
-@given(st.lists(STEP, max_size=40))
-def test_without_a_hint_no_label_goes_without_its_number(steps):
-    labels, strokes, journal = fresh()
-    states, now = [labels.copy()], 0
-    for step in steps:
-        if isinstance(step, str):
-            now = max(now - 1, 0) if step == "undo" else min(now + 1, len(states) - 1)
-            labels[...] = states[now]
-            journal.sync()
-        else:
-            region, inside = disc(SHAPE, *step[:3])
-            labels[region.slices][inside] = step[3]
-            if journal.record(region, tool="paint") is not None:
-                states, now = [*states[: now + 1], labels.copy()], now + 1
-        np.testing.assert_array_equal(strokes > 0, labels >= 0)
-    assert journal.sync() is None
+@pytest.mark.parametrize("part", [1.0, 0.3, 0.001])
+def test_an_edit_over_many_cells_is_given_back(part):
+    rng = np.random.default_rng(3)
+    shape = (1100, 1300)
+    labels = np.where(rng.random(shape) < 0.2, rng.integers(0, 3, shape), -1).astype(np.int8)
+    strokes = np.where(labels >= 0, 5, 0).astype(np.uint32)
+    journal = EditJournal(labels, strokes, 6)
+    before = labels.copy(), strokes.copy()
+    changed = rng.random(shape) < part
+    labels[changed] = rng.integers(-1, 5, int(changed.sum()))
+    after = labels.copy()
+    journal.record(Region.whole(shape), tool="import")
+    numbers = strokes.copy()
+    assert journal.undo() is not None
+    np.testing.assert_array_equal(labels, before[0])
+    np.testing.assert_array_equal(strokes, before[1])
+    assert journal.redo() is not None
+    np.testing.assert_array_equal(labels, after)
+    np.testing.assert_array_equal(strokes, numbers)
 
 
 def test_a_write_from_elsewhere_becomes_an_edit():
@@ -87,22 +93,36 @@ def test_a_write_from_elsewhere_becomes_an_edit():
     assert journal.take_new_strokes() == []
 
 
-def test_undo_below_a_point_gives_the_old_numbers_back():
+def test_what_another_wrote_into_both_arrays_is_a_step():
     labels, strokes, journal = fresh()
     labels[0:10, 0:10] = 1
     journal.record(Region(0, 0, 10, 10), tool="paint", time=5.0)
-    labels[0:10, 5:20] = 2
-    journal.record(Region(0, 0, 10, 20), tool="paint")
     number = journal.reserve()
-    labels[30:32, 30:32], strokes[30:32, 30:32] = 3, number
-    assert journal.adopt(Region(25, 25, 15, 15)) == Region(30, 30, 2, 2)
-    # The viewer does not know of the point: its undo takes back the second stroke.
-    labels[0:10, 5:10], labels[0:10, 10:20] = 1, -1
-    journal.sync()
+    places = np.array([5 * 50 + 5, 5 * 50 + 12, 30 * 50 + 30])
+    before = strokes.reshape(-1)[places]
+    labels.reshape(-1)[places], strokes.reshape(-1)[places] = (1, 2, 3), number  # the first has this label already
+    assert journal.record_places(places, before, extra="point") == Region(5, 5, 26, 26)
+    assert journal.sync() is None
+    assert journal.undo().extra == "point"
     assert (strokes[0:10, 0:10] == 1).all()
-    assert (strokes[0:10, 10:20] == 0).all()
-    assert (strokes[30:32, 30:32] == number).all()
-    assert journal.take_new_strokes() == []
+    assert ((labels >= 0) == (strokes > 0)).all()
+    assert (labels >= 0).sum() == 100
+    journal.redo()
+    assert strokes[5, 5] == strokes[5, 12] == strokes[30, 30] == number
+    journal.push("classes")
+    assert (journal.undo().extra, journal.undo().extra, journal.undo().extra) == ("classes", "point", None)
+    assert journal.undo() is None
+
+
+def test_a_change_that_is_refused_goes_back():
+    labels, _strokes, journal = fresh()
+    labels[3, 4] = 1
+    journal.record(Region.whole(SHAPE), tool="paint")
+    labels[2:5, 3:6] = 100
+    journal.put_back(Region(2, 3, 3, 3), labels[2:5, 3:6] == 100)
+    assert journal.sync() is None
+    assert labels[3, 4] == 1
+    assert (labels >= 0).sum() == 1
 
 
 def test_labels_that_are_there_at_the_start_are_no_change():
@@ -122,7 +142,7 @@ def test_full_search_sees_every_single_pixel_at_odd_sizes():
         for _ in range(20):
             row, column = (int(rng.integers(n)) for n in shape)
             labels[row, column] = 0 if labels[row, column] else 1
-            assert journal.sync(hint="redo") == Region(row, column, 1, 1)
+            assert journal.sync() == Region(row, column, 1, 1)
 
 
 def test_history_is_bounded_and_labels_stay_true_beyond_it():
@@ -131,10 +151,11 @@ def test_history_is_bounded_and_labels_stay_true_beyond_it():
     for n in range(6):
         labels[:, n] = n % 3
         journal.record(Region.whole(labels.shape), tool="paint")
-    for n in reversed(range(6)):
-        labels[:, n] = -1
-        journal.sync(hint="undo")
-    assert not strokes.any()
+    for _ in range(3):
+        assert journal.undo() is not None
+    assert journal.undo() is None
+    assert ((labels >= 0) == (strokes > 0)).all()
+    assert (labels[0] >= 0).tolist() == [True] * 3 + [False] * 61
 
 
 def test_other_types_are_refused():

@@ -122,7 +122,7 @@ def test_points_are_there_again_after_reopening(widget, qtbot):
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
     points = widget.session.layers.points
     assert points.data.tolist() == [[60.0, 70.0]]
-    assert list(points.features["class"]) == ["water"]
+    assert list(points.features["class"]) == [3]
     points.selected_data = {0}
     points.remove_selected()
     assert (on_disk(widget) == -1).all()

@@ -1,0 +1,394 @@
+"""The one owner of classes, labels, points and their history: whatever changes them is one step, saved as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotations.classes import UNLABELLED
+from annotations.drawing import disc
+from annotations.errors import LabelError, PartialSegError, ProjectError
+from annotations.journal import EditJournal
+from annotations.points import PointLabel, PointsChange, PointSet
+from annotations.region import Region
+from annotations.removal import remove_strokes
+from annotations.strokes import Origin, Stroke
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from annotations.classes import ClassScheme
+    from annotations.edits import Step
+    from annotations.project import Project
+    from annotations.store import LabelStore
+
+__all__ = ["Change", "Labelling", "NewPoint"]
+
+_TILE = 2048
+_FLUSH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is different now, for whoever shows it.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+        Where labels changed.
+    points, scheme : bool
+        Whether points, or classes, are others.
+    unseen : bool
+        Whether labels are others than those that whoever painted has drawn.
+    """
+
+    regions: tuple[Region, ...] = ()
+    points: bool = False
+    scheme: bool = False
+    unseen: bool = True
+
+    def __bool__(self) -> bool:
+        return bool(self.regions) or self.points or self.scheme
+
+
+@dataclass(frozen=True, slots=True)
+class NewPoint:
+    """A point that is to be added: row and column in pixels, class index, radius of its disc."""
+
+    row: float
+    column: float
+    label: int
+    radius: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Also:
+    """What a step of the history changed beside pixels."""
+
+    points: PointsChange | None = None
+    schemes: tuple[ClassScheme, ClassScheme] | None = None
+
+
+class Labelling:
+    """Classes, labels, stroke numbers and points of one orthophoto, with one history of all of them.
+
+    Each public method is one undoable step, handed to the store as one. Nothing here raises for what a hand or a script
+    did to the labels: what cannot be kept is put back, and said.
+
+    Parameters
+    ----------
+    labels, strokes : ndarray of int8 and uint32, (H, W)
+        The live arrays; changed in place.
+    scheme : ClassScheme
+    points : PointSet, optional
+        None by default.
+    store : LabelStore, optional
+        Where it is saved; nowhere by default.
+    project : Project, optional
+        Keeps the classes.
+    next_number : int
+        The first stroke number that is free.
+    known : iterable of Stroke
+        The strokes so far.
+    tell : callable(str)
+        Told what the person should know.
+
+    Attributes
+    ----------
+    scheme, points, journal
+    """
+
+    def __init__(
+        self,
+        labels: NDArray[np.int8],
+        strokes: NDArray[np.uint32],
+        scheme: ClassScheme,
+        points: PointSet | None = None,
+        *,
+        store: LabelStore | None = None,
+        project: Project | None = None,
+        next_number: int = 1,
+        known: Iterable[Stroke] = (),
+        tell: Callable[[str], object] = lambda text: None,
+    ) -> None:
+        """Take over the arrays."""
+        self._labels, self._strokes = labels, strokes
+        self.scheme = scheme
+        self.points = PointSet() if points is None else points
+        self.journal = EditJournal(labels, strokes, next_number)
+        self._store, self._project = store, project
+        self._origins = {s.number: s.origin for s in known if s.origin != "drawn"}
+        self._unsaved: list[tuple[tuple[Region, ...], list[Stroke], bool]] = []
+        self._tell = tell
+        self._refused = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self._labels.shape[0], self._labels.shape[1]
+
+    # ------------------------------------------------------------------------------------------------------- labels
+
+    def record(self, region: Region, tool: str, origin: Origin = "drawn") -> Change:
+        """Take what was painted in a region as one stroke; labels that are no class are put back."""
+        change = self._recorded(region, tool, origin)
+        return replace(change, unseen=len(change.regions) > 0 and self._refused)
+
+    def sync(self, region: Region | None = None) -> Change:
+        """Take what was written without a word, by a script for example, as one stroke of the tool "edit"."""
+        found = self.journal.changed(region)
+        return Change() if found.empty else self._recorded(found, "edit", "drawn")
+
+    def add_labels(self, mask: NDArray[np.int8], tool: str, origin: Origin) -> tuple[int, Change]:
+        """Label what is not labelled yet as a mask says; return how many pixels, and what changed.
+
+        Values of the mask that are no class are left out.
+        """
+        added = 0
+        for cell in Region.whole(self._labels.shape).tiles(_TILE):
+            part = cell.clipped(self._labels.shape).slices
+            own, new = self._labels[part], mask[part]
+            free = (own == UNLABELLED) & (new >= 0) & (new < len(self.scheme))
+            np.copyto(own, new, where=free, casting="unsafe")
+            added += int(np.count_nonzero(free))
+        return added, self._recorded(Region.whole(self._labels.shape), tool, origin) if added else Change()
+
+    def remove_origin(self, origin: str) -> tuple[int, Change]:
+        """Un-label what came from an origin ("random", "imported") and nobody drew over; also under points."""
+        numbers = np.array([n for n, o in self._origins.items() if o == origin], np.uint32)
+        if not len(numbers):
+            return 0, Change()
+        removed = remove_strokes(self._labels, self._strokes, numbers)
+        points = self.points.copy()
+        points.forget(strokes=numbers)
+        change = self.points.change_to(points)
+        if not removed and not change:
+            return 0, Change()
+        self.points = points
+        also = _Also(change or None)
+        if not removed:
+            self.journal.push(also)
+            self._save((), [], points=True)
+            return 0, Change()
+        return removed, self._recorded(Region.whole(self._labels.shape), "remove", "drawn", also)
+
+    def _recorded(self, region: Region, tool: str, origin: Origin, also: _Also | None = None) -> Change:
+        refused = self._put_back_strange(region)
+        self._refused = not refused.empty
+        result = self.journal.record(region, tool=tool, origin=origin, extra=also)
+        if result is None:
+            return Change((refused,) if not refused.empty else ())
+        stroke = result[1]
+        if origin != "drawn":
+            self._origins[stroke.number] = origin
+        step = self.journal.last(back=True)
+        regions = _regions(step) if step is not None else ()
+        self._save(regions, [stroke], points=also is not None and also.points is not None)
+        return Change((*regions, refused) if not refused.empty else regions)
+
+    def _put_back_strange(self, region: Region) -> Region:
+        """Put back what was written but is no class, and say so; return where that was."""
+        region = region.clipped(self._labels.shape)
+        bounds = Region(0, 0, 0, 0)
+        values: set[int] = set()
+        for cell in region.tiles(_TILE):
+            part = cell.intersection(region)
+            window = self._labels[part.slices]
+            if window.max() < len(self.scheme) and window.min() >= UNLABELLED:
+                continue
+            strange = (window >= len(self.scheme)) | (window < UNLABELLED)
+            values.update(int(v) for v in np.unique(window[strange]))
+            self.journal.put_back(part, strange)
+            bounds = bounds.union(part)
+        if values:
+            self._tell(
+                f"Label {', '.join(map(str, sorted(values)))} was written, which is none of the {len(self.scheme)} "
+                f"classes (0 to {len(self.scheme) - 1}): it was taken back. Add the class first."
+            )
+        return bounds
+
+    # ------------------------------------------------------------------------------------------------------- points
+
+    def change_points(self, removed: Sequence[int], added: Sequence[NewPoint]) -> tuple[list[int], Change]:
+        """Take points away and add others, as one step; return the numbers of those added, in their order.
+
+        A point that moves or gets another class is taken away and added.
+
+        Raises
+        ------
+        LabelError
+            A number is none of the points, or a new point lies outside the image or has no class; nothing is changed.
+        """
+        for new in added:
+            if new.label >= len(self.scheme):
+                raise LabelError(f"a point of class {new.label}: there are {len(self.scheme)} classes. Choose another.")
+        gone = [self.points[number] for number in removed]
+        places = self._places(
+            [*((p.row, p.column, p.radius) for p in gone), *((p.row, p.column, p.radius) for p in added)]
+        )
+        rows, columns = np.divmod(places, self._labels.shape[1])
+        labels, strokes = self._labels[rows, columns], self._strokes[rows, columns]
+        points, numbers, records = self.points.copy(), [], []
+        try:
+            for number in removed:
+                points.remove(self._labels, self._strokes, number, tidy=False)
+            points.tidy()
+            for new in added:
+                point = PointLabel(self.journal.reserve(), new.row, new.column, new.label, new.radius)
+                points.add(self._labels, self._strokes, point)
+                numbers.append(point.number)
+                records.append(Stroke.now(point.number, new.label, "point"))
+        except BaseException:
+            self._labels[rows, columns], self._strokes[rows, columns] = labels, strokes
+            raise
+        change = self.points.change_to(points)
+        self.points = points
+        self.journal.record_places(places, strokes, _Also(change))
+        step = self.journal.last(back=True)
+        regions = _regions(step) if step is not None else ()
+        self._save(regions, records, points=True)
+        return numbers, Change(regions, points=True)
+
+    def _places(self, discs: Iterable[tuple[float, float, int]]) -> NDArray[np.int64]:
+        shape = self._labels.shape[0], self._labels.shape[1]
+        found = [np.empty(0, np.int64)]
+        for row, column, radius in discs:
+            if not np.isfinite((row, column)).all():
+                continue
+            region, inside = disc(shape, row, column, radius)
+            rows, columns = np.nonzero(inside)
+            found.append((rows + region.top).astype(np.int64) * shape[1] + columns + region.left)
+        return np.unique(np.concatenate(found))
+
+    # ------------------------------------------------------------------------------------------------------ classes
+
+    def set_scheme(self, scheme: ClassScheme) -> Change:
+        """Take other names, colours, or more or fewer classes; points of a class that goes are taken away with it.
+
+        Raises
+        ------
+        LabelError
+            Pixels are labelled with a class that goes; nothing is changed.
+        ProjectError
+            It could not be saved; nothing is changed.
+        """
+        changed = self.sync()
+        if scheme == self.scheme:
+            return changed
+        n = len(scheme)
+        if n < len(self.scheme) and int(self._labels.max(initial=UNLABELLED)) >= n:
+            raise LabelError(
+                f"{self.scheme[n].name!r} or a class after it has labelled pixels: erase or relabel them first."
+            )
+        points = self.points.copy()
+        for point in self.points:
+            if point.label >= n:
+                points.remove(self._labels, self._strokes, point.number, tidy=False)  # painted over: no pixel is its
+        points.forget(labels_from=n)
+        points.tidy()
+        self._commit(scheme)
+        gone = len(self.points) - len(points)
+        change = self.points.change_to(points)
+        before, self.scheme, self.points = self.scheme, scheme, points
+        self.journal.push(_Also(change or None, (before, scheme)))
+        if change:
+            self._save((), [], points=True)
+        if gone:
+            self._tell(
+                f"{gone} painted-over point{'s' if gone > 1 else ''} of the class went with it; undo brings both back."
+            )
+        return Change(changed.regions, points=bool(change), scheme=True)
+
+    def _commit(self, scheme: ClassScheme) -> None:
+        """Write the classes: the project's file is what counts, the masks follow it, now or on the next opening."""
+        store = self._store
+        if store is not None and len(scheme) < len(self.scheme) and not store.flush(_FLUSH_SECONDS):
+            raise ProjectError(
+                f"The classes were not changed, because labels still wait to be saved: "
+                f"{store.last_error or 'the disk is slow'}. Try again once they are."
+            )
+        if self._project is not None:
+            self._project.set_scheme(scheme)
+        if store is not None:
+            store.set_scheme(scheme, checked=True)
+
+    # ------------------------------------------------------------------------------------------------------ history
+
+    def undo(self) -> Change:
+        """Take back the newest step, whatever it was."""
+        return self._follow(back=True)
+
+    def redo(self) -> Change:
+        """Do again what was taken back last."""
+        return self._follow(back=False)
+
+    def _follow(self, *, back: bool) -> Change:
+        self.sync()
+        step = self.journal.last(back=back)
+        if step is None:
+            return Change()
+        also = step.extra if isinstance(step.extra, _Also) else _Also()
+        if also.schemes is not None:
+            target = also.schemes[0] if back else also.schemes[1]
+            try:
+                self._commit(target)
+            except PartialSegError as error:
+                self._tell(str(error))
+                if isinstance(error, LabelError):  # it will never go: do not bar the way to what is older
+                    self.journal.drop(back=back)
+                return Change()
+            self.scheme = target
+        if back:
+            self.journal.undo()
+        else:
+            self.journal.redo()
+        if also.points is not None:
+            self.points = self.points.copy()
+            self.points.apply(also.points, back=back)
+        regions = _regions(step)
+        self._save(regions, [], points=also.points is not None)
+        return Change(regions, points=also.points is not None, scheme=also.schemes is not None)
+
+    # ------------------------------------------------------------------------------------------------------- saving
+
+    def _save(self, regions: tuple[Region, ...], records: list[Stroke], *, points: bool) -> None:
+        """Hand a step to the store; what it refuses is told, and handed over again with the next."""
+        if self._store is None:
+            return
+        self._unsaved.append((regions, records, points))
+        while self._unsaved:
+            try:
+                self._submit(*self._unsaved[0])
+            except PartialSegError as error:
+                self._tell(str(error))
+                return
+            self._unsaved.pop(0)
+
+    def _submit(self, regions: tuple[Region, ...], records: list[Stroke], points: bool) -> None:
+        store: Any = self._store
+        plain = self.points.to_json() if points else None
+        if not regions and plain is not None:
+            store.submit_points(plain)
+        for i, region in enumerate(regions):
+            first = i == 0
+            store.submit(
+                region,
+                self._labels[region.slices],
+                self._strokes[region.slices],
+                records if first else (),
+                points=plain if first else None,
+            )
+
+
+def _regions(step: Step) -> tuple[Region, ...]:
+    """Return where a step changed labels: its bounds, or the parts of it where they lie far from each other."""
+    parts = [edit.region for edit in step.edits]
+    area = sum(part.height * part.width for part in parts)
+    bounds = step.region
+    if not parts or bounds.height * bounds.width <= 4 * area + 512 * 512:
+        return (bounds,) if parts else ()
+    return tuple(parts)

@@ -1,0 +1,140 @@
+"""Taking up labels and points as they are on disk, whatever a kill, a full disk or an older version left there.
+
+What speaks of classes that do not exist is neither taken for another class nor thrown away: it is set aside in a file
+beside the labels, and said.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotations.classes import MAX_CLASSES, UNLABELLED, ClassScheme
+from annotations.errors import LabelError
+from annotations.files import replacing, write_atomically
+from annotations.points import PointSet
+from annotations.region import Region
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from annotations.project import Project
+    from annotations.store import LabelStore
+
+__all__ = ["TakenUp", "take_up"]
+
+_TILE = 512
+
+
+@dataclass(frozen=True)
+class TakenUp:
+    """What is there to go on with.
+
+    Parameters
+    ----------
+    labels, strokes : ndarray of int8 and uint32, (H, W)
+        Every label is a class of the project.
+    points : PointSet
+    note : str
+        What the person should know; "" where all was in order.
+    """
+
+    labels: NDArray[np.int8]
+    strokes: NDArray[np.uint32]
+    points: PointSet
+    note: str
+
+
+def take_up(store: LabelStore, project: Project) -> TakenUp:
+    """Read a store's labels and points, and bring them into line with the project's classes.
+
+    A change of classes counts from the moment when the project's file is replaced: a store that a kill left with
+    others follows it. Labels of classes that only the store still knows bring these classes back.
+
+    Raises
+    ------
+    ProjectError
+        A file is damaged.
+    """
+    writable = store.writable and not project.read_only
+    labels, strokes = store.load()
+    notes = []
+    scheme = project.scheme
+    strange = _places(labels, len(scheme))
+    if len(strange) and writable:
+        known = _with_classes_of(scheme, store.scheme, 1 + int(labels.reshape(-1)[strange].max()))
+        if known is not None:
+            project.set_scheme(known)
+            names = ", ".join(repr(name) for name in known.names[len(scheme) :])
+            notes.append(f"The class {names} had been removed half, and still has labels: it is back.")
+            scheme = known
+            strange = _places(labels, len(scheme))
+    if store.scheme != scheme and writable:
+        store.set_scheme(scheme, checked=True)
+    if len(strange):
+        rows, columns = np.divmod(strange, labels.shape[1])
+        values, numbers = labels[rows, columns], strokes[rows, columns]
+        labels[rows, columns], strokes[rows, columns] = UNLABELLED, 0
+        where = "they are left out"
+        if writable:
+            path = _free(store.folder / "labels-set-aside.npz")
+            with replacing(path) as temporary:
+                np.savez_compressed(temporary, row=rows, column=columns, label=values, stroke=numbers)
+            where = f"they were set aside in {path.name}"
+            for cell in _cells(rows, columns):
+                part = cell.clipped(labels.shape)
+                store.submit(part, labels[part.slices], strokes[part.slices])
+        notes.append(
+            f"{len(strange):,} pixels had labels of classes that do not exist; {where} and are unlabelled now."
+        )
+    points, left_out = PointSet.recovered(_as_list(store.points()), len(scheme), store.shape)
+    if left_out:
+        where = "left out"
+        if writable:
+            path = _free(store.folder / "points-set-aside.json")
+            write_atomically(path, json.dumps(left_out).encode())
+            store.submit_points(points.to_json())
+            where = f"set aside in {path.name}"
+        notes.append(f"{len(left_out)} saved points spoke of classes that do not exist, or were damaged: {where}.")
+    text = " ".join(notes)
+    return TakenUp(labels, strokes, points, f"{store.folder}: {text}" if text else "")
+
+
+def _with_classes_of(scheme: ClassScheme, other: ClassScheme, count: int) -> ClassScheme | None:
+    """Return a scheme with further classes from another, as many as there are labels of; None where it has fewer."""
+    if count > min(len(other), MAX_CLASSES) or len(other) <= len(scheme):
+        return None
+    try:
+        return ClassScheme((*scheme.classes, *other.classes[len(scheme) : count]))
+    except LabelError:  # the names have been given to others meanwhile
+        return None
+
+
+def _places(labels: NDArray[np.int8], n_classes: int) -> NDArray[np.int64]:
+    """Return the flat places of labels that are no class."""
+    if not labels.size or (labels.max() < n_classes and labels.min() >= UNLABELLED):
+        return np.empty(0, np.int64)
+    return np.flatnonzero((labels >= n_classes) | (labels < UNLABELLED))
+
+
+def _cells(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[Region]:
+    cells = np.unique(np.stack([rows // _TILE, columns // _TILE]), axis=1)
+    return [Region(int(r) * _TILE, int(c) * _TILE, _TILE, _TILE) for r, c in cells.T]
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or one with a number in its name where there is such a file already."""
+    found, number = path, 1
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]
