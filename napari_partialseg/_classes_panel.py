@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from annotations.classes import ClassScheme, LandClass
+from annotations.classes import UNLABELLED, ClassScheme, LandClass
 from annotations.errors import LabelError
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class ClassesPanel(QWidget):
 
     @property
     def index(self) -> int:
-        """The class picked."""
-        return max(self._table.currentRow(), 0)
+        """The class picked; -1 while what is drawn becomes unlabelled."""
+        return self._table.currentRow()
 
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Show another scheme."""
@@ -131,9 +131,14 @@ class ClassesPanel(QWidget):
         self._filling = False
 
     def select(self, index: int) -> None:
-        """Pick a class."""
+        """Pick a class; -1 picks none."""
+        if index == self.index:
+            return
         if 0 <= index < len(self._scheme):
             self._table.setCurrentCell(index, _NAME)
+        elif index == UNLABELLED:
+            self._table.setCurrentCell(-1, -1)
+            self._table.clearSelection()
 
     def add_class(self) -> None:
         """Add a class with a name and colour of its own."""
@@ -176,7 +181,7 @@ class ClassesPanel(QWidget):
             self.edited.emit(scheme)
 
     def _picked(self) -> None:
-        if not self._filling:
+        if not self._filling and self.index >= 0:
             self.selected.emit(self.index)
 
     def _renamed(self, item: QTableWidgetItem) -> None:

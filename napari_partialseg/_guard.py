@@ -6,19 +6,24 @@ write class 0, and class 0 would be invisible. Keys and the spin box reach label
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 
-from annotations.classes import NOT_PREDICTED, UNLABELLED
+from annotations.classes import NOT_PREDICTED, UNLABELLED, check_labels
+from annotations.errors import LabelError
+from annotations.region import Region
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.layers import Labels
+    from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
 
-__all__ = ["LabelsGuard", "label_colormap", "prediction_colormap"]
+__all__ = ["ColormapGuard", "LabelsGuard", "label_colormap", "prediction_colormap", "take_over"]
 
 
 def _rgba(colour: str) -> np.ndarray:
@@ -47,13 +52,66 @@ def prediction_colormap(scheme: ClassScheme) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colours, background_value=NOT_PREDICTED)
 
 
-class LabelsGuard:
-    """Puts our colormap back when it is replaced, and keeps the selected label among the classes.
+def take_over(labels: NDArray[np.int8], other: Any, n_classes: int, name: str) -> tuple[Region, int]:
+    """Write another array's labels into ours, where they differ.
+
+    Parameters
+    ----------
+    labels : ndarray of int8, shape (H, W)
+        Our labels, written to; untouched when the other array is refused.
+    other : array of integers, shape (H, W)
+        Labels with -1 for unlabelled; in unsigned types 255 and what -1 has become there by conversion stand for it.
+    n_classes : int
+        Number of classes of the scheme.
+    name : str
+        What the array was given to, for the message.
+
+    Returns
+    -------
+    tuple of Region and int
+        Where they differed, and in how many pixels.
+
+    Raises
+    ------
+    LabelError
+        Another shape or type, or a value that no class has.
+    """
+    shape, kind = tuple(other.shape), np.dtype(other.dtype)
+    if shape != labels.shape or kind.kind not in "biu":
+        raise LabelError(
+            f"{name!r} was given data of shape {shape} and type {kind}; labels of this orthophoto are integers of "
+            f"shape {labels.shape}."
+        )
+    cells = [cell.clipped(labels.shape) for cell in Region.whole(labels.shape).tiles(2048)]
+    for cell in cells:  # all of it before any of it
+        _own_values(other, cell, n_classes, name)
+    changed, count = Region(0, 0, 0, 0), 0
+    for cell in cells:
+        part = labels[cell.slices]
+        new = _own_values(other, cell, n_classes, name)
+        different = new != part
+        if different.any():
+            count += int(different.sum())
+            changed = changed.union(cell)
+            part[:] = new
+    return changed, count
+
+
+def _own_values(other: Any, cell: Region, n_classes: int, name: str) -> NDArray[np.int8]:
+    part = np.asarray(other[cell.slices])
+    if part.dtype.kind == "u":
+        part = part.astype(np.int64)
+        part[(part == np.iinfo(other.dtype).max) | (part == NOT_PREDICTED)] = UNLABELLED
+    return check_labels(part, n_classes, f"the data given to {name!r}")
+
+
+class ColormapGuard:
+    """Puts the class colours of a prediction back when they are replaced ("Shuffle colours").
 
     Parameters
     ----------
     layer : napari.layers.Labels
-        The layer with the labels.
+        The layer with the prediction.
     scheme : ClassScheme
         Its classes.
     """
@@ -63,18 +121,18 @@ class LabelsGuard:
         self._restoring = False
         self.set_scheme(scheme)
         layer.events.colormap.connect(self._restore)
-        layer.events.selected_label.connect(self._clamp)
 
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Take another class scheme."""
-        self._colormap = label_colormap(scheme)
-        self._classes = len(scheme)
-        self._layer.features = {
-            "index": [UNLABELLED, *range(len(scheme))],
-            "class": ["unlabelled", *scheme.names],
-        }
+        self._colormap = self._colours(scheme)
         self._restore()
-        self._clamp()
+
+    def stop(self) -> None:
+        """Guard no more."""
+        self._layer.events.colormap.disconnect(self._restore)
+
+    def _colours(self, scheme: ClassScheme) -> DirectLabelColormap:
+        return prediction_colormap(scheme)
 
     def _restore(self, event: object = None) -> None:
         if self._restoring or self._layer.colormap is self._colormap:
@@ -85,8 +143,50 @@ class LabelsGuard:
         finally:
             self._restoring = False
 
+
+class LabelsGuard(ColormapGuard):
+    """Puts our colormap back when it is replaced, and keeps the selected label among the classes.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        The layer with the labels.
+    scheme : ClassScheme
+        Its classes.
+    say : callable, optional
+        Told when a label was asked for that no class has.
+    """
+
+    def __init__(self, layer: Labels, scheme: ClassScheme, say: Callable[[str], None] | None = None) -> None:
+        self._say = say
+        super().__init__(layer, scheme)
+        layer.events.selected_label.connect(self._clamp)
+
+    def set_scheme(self, scheme: ClassScheme) -> None:
+        """Take another class scheme."""
+        self._classes = len(scheme)
+        self._layer.features = {
+            "index": [UNLABELLED, *range(len(scheme))],
+            "class": ["unlabelled", *scheme.names],
+        }
+        super().set_scheme(scheme)
+        self._clamp()
+
+    def stop(self) -> None:
+        """Guard no more."""
+        super().stop()
+        self._layer.events.selected_label.disconnect(self._clamp)
+
+    def _colours(self, scheme: ClassScheme) -> DirectLabelColormap:
+        return label_colormap(scheme)
+
     def _clamp(self, event: object = None) -> None:
         label = int(self._layer.selected_label)
         allowed = min(max(label, UNLABELLED), self._classes - 1)
         if label != allowed:
             self._layer.selected_label = allowed
+            if event is not None and self._say is not None:
+                self._say(
+                    f"There is no class for label {label}: there are {self._classes}, 0 to {self._classes - 1}. "
+                    f"Add class in the panel makes another."
+                )

@@ -9,12 +9,17 @@ import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
 from annotations.counts import LabelCounts
+from annotations.errors import LabelError
 from annotations.labelling import Labelling
 from annotations.scores import mean_iou
 from napari_partialseg._fill import fill_in_view
-from napari_partialseg._guard import LabelsGuard, prediction_colormap
+from napari_partialseg._fixed import FixedLayers
+from napari_partialseg._guard import ColormapGuard, LabelsGuard, take_over
+from napari_partialseg._hand import Hand
 from napari_partialseg._layers import make_layers
 from napari_partialseg._points import PointKeeper
+from napari_partialseg._present import PresentLayers
+from napari_partialseg._saving import SavingAsLabels
 from napari_partialseg._tiles import TilePainter
 from napari_partialseg._tracker import LabelTracker
 from napari_partialseg._view import ViewWatcher
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
     from napari_partialseg._worker_client import WorkerClient
 
 __all__ = ["Session"]
+
+_SAVE_SECONDS = 0.5  # a person waits for the answer to Ctrl+S, and for no slow disk
 
 
 class Session(QObject):
@@ -72,7 +79,9 @@ class Session(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.viewer = viewer
+        self.viewer: Viewer = getattr(
+            viewer, "__wrapped__", viewer
+        )  # napari hands plugins a proxy; layers compare by `is`
         self.prepared = prepared
         self.client = client
         self.config = from_plain(WorkConfig, prepared.project.config)
@@ -91,7 +100,8 @@ class Session(QObject):
             image,
         )
         self._add_layers(image)
-        self.guard = LabelsGuard(self.layers.labels, self.scheme)
+        self.guard = LabelsGuard(self.layers.labels, self.scheme, self.problem.emit)
+        self._prediction_guard = ColormapGuard(self.layers.prediction, self.scheme)
         self.labelling = Labelling(
             prepared.labels,
             prepared.strokes,
@@ -110,11 +120,13 @@ class Session(QObject):
         self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
         fill_in_view(self.layers.labels, self.view.region)
         self.view.moved.connect(lambda _: self.client.send(self.view.message()))
+        self.tracker: LabelTracker | None = None
+        self.points: PointKeeper | None = None
         if self.read_only:
             self.layers.labels.editable = False
             self.layers.points.editable = False
-            self.tracker = None
-            self.points = None
+        self._keep_layers()
+        if self.read_only:
             return
         others = [layer for layer in self.layers.all() if layer is not self.layers.labels]
         self.tracker = LabelTracker(self.layers.labels, self.labelling, others, self)
@@ -122,7 +134,7 @@ class Session(QObject):
         self.points = PointKeeper(self.layers.points, self.labelling, self.tracker.take_in, self)
         self.points.happened.connect(self._points_happened)
         self.points.problem.connect(self.problem)
-        viewer.layers.selection.events.active.connect(self._active_layer_changed)
+        self.viewer.layers.selection.events.active.connect(self._active_layer_changed)
         # The store calls from its writer thread; queued signals bring that to this one.
         self._on_disk.connect(self._send_change, Qt.ConnectionType.QueuedConnection)
         self._not_on_disk.connect(self.problem, Qt.ConnectionType.QueuedConnection)
@@ -236,9 +248,7 @@ class Session(QObject):
 
     def select_class(self, index: int) -> None:
         """Draw with this class from now on, with the brush as with points."""
-        self.layers.labels.selected_label = index
-        if self.points is not None:
-            self.points.select_class(index)
+        self.hand.take_class(index)
 
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Take other names, colours, or more or fewer classes, as one step that can be undone.
@@ -299,7 +309,7 @@ class Session(QObject):
     def _show_scheme(self) -> None:
         scheme = self.labelling.scheme
         self.guard.set_scheme(scheme)
-        self.layers.prediction.colormap = prediction_colormap(scheme)
+        self._prediction_guard.set_scheme(scheme)
         if self.points is not None:
             self.points.recolour()
         self.client.send(protocol.SetClasses(scheme.to_json()))
@@ -323,6 +333,52 @@ class Session(QObject):
         if image is None:
             self.viewer.reset_view()
 
+    def _keep_layers(self) -> None:
+        """Watch over the layers: what they hold, where they lie, that they are there, and what the hand holds."""
+        self.present = PresentLayers(self.viewer, self.layers, self.problem.emit, self)
+        self.fixed = FixedLayers(
+            self.viewer, self.layers, self.problem.emit, self._adopt_labels, read_only=self.read_only, parent=self
+        )
+        self.hand = Hand(self.viewer, self.layers, self._point_class, self.present.put_back, self)
+        self._saving = SavingAsLabels(self.viewer, self.layers)
+
+    def _point_class(self, index: int) -> None:
+        if self.points is not None:
+            self.points.select_class(index)
+
+    def _adopt_labels(self, other: Any) -> None:
+        """Take over what was put in the place of the labels' array, as one edit; refuse what labels cannot be."""
+        layer, labels = self.layers.labels, self.prepared.labels
+        self.settle()
+        try:
+            region, count = take_over(labels, other, len(self.scheme), layer.name)
+        except LabelError as error:
+            self.problem.emit(f"{error} The labels are as they were.")
+            return
+        if count and self.tracker is not None:
+            self.tracker.record(region, "replace", "drawn")
+        layer.refresh()
+        if count:
+            self.problem.emit(
+                f"The data of {layer.name!r} were replaced: {count:,} labels are now others, and are saved. Ctrl+Z "
+                f"takes that back."
+            )
+        elif np.dtype(other.dtype) != labels.dtype:
+            self.problem.emit(
+                f"{layer.name!r} stays {labels.dtype}, in which -1 is unlabelled; its data type was put back, and no "
+                f"label has changed."
+            )
+
+    def save_now(self) -> str:
+        """Write what is not on disk yet; return what came of it, in a few words."""
+        if self.read_only:
+            return "open for reading only: there is nothing to save"
+        self.settle()
+        store = self.prepared.store
+        if store.flush(_SAVE_SECONDS):
+            return f"all labels are saved in {self.prepared.project.folder.name}"
+        return f"not saved yet: {store.last_error or 'the disk is slow'}; it is being tried on"
+
     def settle(self) -> None:
         """Note everything that was drawn up to now."""
         if self.tracker is not None:
@@ -333,6 +389,12 @@ class Session(QObject):
         if self._closed:
             return
         self._closed = True
+        self.hand.stop()
+        self.present.stop()
+        self.fixed.stop()
+        self._saving.stop()
+        self.guard.stop()
+        self._prediction_guard.stop()
         self.view.stop()
         self.tiles.stop()
         self.settle()

@@ -1,29 +1,46 @@
-"""Keys 1 to 9 choose a class whatever layer is active.
+"""Keys while our layers are active: digits for classes, letters for tools, and no key that breaks the work.
 
-The digits are mode keys of napari's layers, and a layer's own binding holds only while it is active: a shortcut of
-the window wins over both. napari's letters (P, E, F, L, Z) stay. Digits typed into a field stay what they are.
+The digits are mode keys of napari's layers ("7" drags the layer away), and a layer's own binding holds only while it is
+active and the canvas has the focus: a shortcut of the window wins over both. While a layer of somebody else's is active
+all keys are napari's. Letters and digits typed into a field stay what they are.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut
+from qtpy.QtWidgets import QMainWindow, QShortcut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from qtpy.QtWidgets import QWidget
 
     from annotations.classes import ClassScheme
+    from napari_partialseg._session import Session
 
-__all__ = ["ClassKeys"]
+__all__ = ["TOOL_KEYS", "ClassKeys", "WorkKeys"]
+
+TOOL_KEYS = {
+    "brush": "P",
+    "eraser": "E",
+    "polygon": "G",
+    "fill": "F",
+    "point": "D",
+    "select": "S",
+    "pick": "L",
+    "move": "Z",
+}
+"""The key of each tool; where napari has one for it, the same."""
+_OTHERS = "XVM-=[]"
+_SAVE = ("Ctrl+S", "Ctrl+Shift+S", "Ctrl+Alt+S")
+_TURNS = ("Ctrl+E", "Ctrl+T", "Ctrl+Alt+T", "Ctrl+G")
 
 
 class ClassKeys(QObject):
-    """One shortcut per class that has a key.
+    """The keys of the classes; digits that no class has do nothing.
 
     Parameters
     ----------
@@ -37,21 +54,161 @@ class ClassKeys(QObject):
         super().__init__(parent)
         self._window = window
         self._choose = choose
+        self._active = True
         self._shortcuts: list[QShortcut] = []
+        self.nobody: Callable[[str], None] = lambda key: None
+        """Told a digit that no class has."""
 
     def set_scheme(self, scheme: ClassScheme) -> None:
-        """Bind the keys of these classes, and only these."""
+        """Bind the keys of these classes, and the digits that none of them has to nothing."""
         self.clear()
-        for index, item in enumerate(scheme.classes):
-            if item.key:
-                shortcut = QShortcut(QKeySequence(item.key), self._window)
-                shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-                shortcut.activated.connect(lambda index=index: self._choose(index))
-                self._shortcuts.append(shortcut)
+        keys = {item.key.upper(): index for index, item in enumerate(scheme.classes) if item.key}
+        for key in dict.fromkeys([*keys, *"123456789"]):
+            if key in (*TOOL_KEYS.values(), *_OTHERS):
+                continue  # taken; two shortcuts of one key would both fall silent
+            index = keys.get(key)
+            self._shortcuts.append(_shortcut(self._window, key, lambda key=key, index=index: self._pressed(key, index)))
+        self.set_active(self._active)
+
+    def set_active(self, active: bool) -> None:
+        """Take the keys, or leave them to the viewer."""
+        self._active = active
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(active)
 
     def clear(self) -> None:
         """Give all keys back."""
+        _remove(self._shortcuts)
+
+    def _pressed(self, key: str, index: int | None) -> None:
+        if index is None:
+            self.nobody(key)
+        else:
+            self._choose(index)
+
+
+class WorkKeys(QObject):
+    """All other keys of a session.
+
+    Parameters
+    ----------
+    window : QWidget
+        The main window.
+    session : Session
+        What the keys work on.
+    classes : ClassKeys
+        Taken and given back together with these.
+    hint : callable
+        Told, in a few words, what a key did or why it does nothing.
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        session: Session,
+        classes: ClassKeys,
+        hint: Callable[[str], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._classes = classes
+        self._hint = hint
+        classes.nobody = lambda key: hint(f"no class has the key {key}")
+        hand, labels = session.hand, session.layers.labels
+        bound: list[tuple[str, Callable[[], Any]]] = [
+            *((key, lambda tool=tool: self._take(tool)) for tool, key in TOOL_KEYS.items()),
+            ("X", self._swap),
+            ("V", self._peek),
+            ("M", lambda: hint("a new class is made with Add class in the panel")),
+            ("-", lambda: hand.take_class(max(hand.label - 1, -1))),
+            ("=", lambda: hand.take_class(min(hand.label + 1, len(session.scheme) - 1))),
+            ("[", lambda: setattr(labels, "brush_size", max(int(labels.brush_size) - 1, 1))),
+            ("]", lambda: setattr(labels, "brush_size", int(labels.brush_size) + 1)),
+            ("Ctrl+Z", session.undo),
+            ("Ctrl+Y", session.redo),
+            ("Ctrl+Shift+Z", session.redo),
+            *((key, self._no_turning) for key in _TURNS),
+        ]
+        self._shortcuts = [_shortcut(window, key, act) for key, act in bound]
+        # Ctrl+S is the shortcut of a menu's action too: two of one key would both fall silent.
+        self._taken: list[tuple[Any, list[QKeySequence]]] = []
+        self._always = [_shortcut(window, key, lambda key=key: self._save(key)) for key in _SAVE]
+        for action in _menu_actions(window):
+            if any(sequence.toString() in _SAVE for sequence in action.shortcuts()):
+                self._taken.append((action, action.shortcuts()))
+                action.setShortcuts([])
+        self._selection = session.viewer.layers.selection
+        self._selection.events.changed.connect(self._follow)
+        self._follow()
+
+    def clear(self) -> None:
+        """Give all keys back."""
+        self._selection.events.changed.disconnect(self._follow)
+        self._classes.set_active(False)
+        self._classes.nobody = lambda key: None
+        _remove(self._shortcuts)
+        _remove(self._always)
+        for action, sequences in self._taken:
+            action.setShortcuts(sequences)
+        self._taken.clear()
+
+    def _follow(self, event: object = None) -> None:
+        ours = self._session.hand.ours
+        self._classes.set_active(ours)
         for shortcut in self._shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.deleteLater()
-        self._shortcuts.clear()
+            shortcut.setEnabled(ours)
+
+    def _take(self, tool: str) -> None:
+        if self._session.read_only and tool != "move":
+            self._hint("open for reading only: nothing can be drawn")
+        else:
+            self._session.hand.take_tool(tool)
+
+    def _swap(self) -> None:
+        self._session.hand.swap()
+        label = self._session.hand.label
+        self._hint(f"class: {self._session.scheme.names[label] if label >= 0 else 'unlabelled (takes labels away)'}")
+
+    def _peek(self) -> None:
+        prediction = self._session.layers.prediction
+        prediction.visible = not prediction.visible
+        self._hint("prediction shown" if prediction.visible else "prediction hidden (V shows it again)")
+
+    def _no_turning(self) -> None:
+        self._hint("the view of an orthophoto stays flat, upright and in one piece")
+
+    def _save(self, key: str) -> None:
+        if self._session.hand.ours:
+            self._hint(self._session.save_now())
+            return
+        for action, sequences in self._taken:
+            if any(sequence.toString() == key for sequence in sequences):
+                action.trigger()
+
+
+def _shortcut(window: QWidget, key: str, act: Callable[[], Any]) -> QShortcut:
+    shortcut = QShortcut(QKeySequence(key), window)
+    shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+    shortcut.setAutoRepeat(key in "[]")
+    shortcut.activated.connect(lambda: act())
+    return shortcut
+
+
+def _remove(shortcuts: list[QShortcut]) -> None:
+    for shortcut in shortcuts:
+        shortcut.setEnabled(False)
+        shortcut.deleteLater()
+    shortcuts.clear()
+
+
+def _menu_actions(window: QWidget) -> Iterator[Any]:
+    if not isinstance(window, QMainWindow):  # a dock that floats
+        return
+    waiting = list(window.menuBar().actions())
+    while waiting:
+        action = waiting.pop()
+        if action.menu() is not None:
+            waiting.extend(action.menu().actions())
+        else:
+            yield action

@@ -17,13 +17,14 @@ from napari_partialseg._classes_panel import ClassesPanel
 from napari_partialseg._draw_panel import DrawPanel
 from napari_partialseg._export_panel import ExportPanel
 from napari_partialseg._exporting import Exporter
+from napari_partialseg._focus import PanelManners
 from napari_partialseg._layers import MARK
 from napari_partialseg._learn_panel import LearnPanel
 from napari_partialseg._masking import MaskDesk
 from napari_partialseg._masks_panel import MasksPanel
 from napari_partialseg._prepare import Prepared, prepare
 from napari_partialseg._session import Session
-from napari_partialseg._shortcuts import ClassKeys
+from napari_partialseg._shortcuts import ClassKeys, WorkKeys
 from napari_partialseg._worker_client import WorkerClient
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class PartialSegWidget(QWidget):
         self.client.start()
         self._job: Job | None = None
         self._keys: ClassKeys | None = None
+        self._work_keys: WorkKeys | None = None
         self._window: QObject | None = None
         self._closed = False
         self._opening = False
@@ -138,6 +140,7 @@ class PartialSegWidget(QWidget):
         outer.addWidget(scroll)
         self._inner, self._bar = inner, scroll.verticalScrollBar()
         inner.installEventFilter(self)
+        self._manners = PanelManners(self, lambda held: self.session and self.session.hand.hold_move(held))
         self._fit_width()
 
     def _fit_width(self) -> None:
@@ -196,6 +199,7 @@ class PartialSegWidget(QWidget):
         session.worker_died.connect(self._worker_died)
         session.labels_changed.connect(self._show_counts)
         session.scheme_changed.connect(self._show_scheme)
+        session.hand.changed.connect(self._show_class)
         self.learn.set_config(session.config)
         self.learn.set_ready(not session.read_only)
         self.draw.set_session(session)
@@ -214,6 +218,9 @@ class PartialSegWidget(QWidget):
             self.banner.say(prepared.note)
             self.learn.show_state("stopped", "open for reading only")
         self.classes.select(0)
+        self._show_class()
+        if self._keys is not None and self._window is not None:
+            self._work_keys = WorkKeys(self._window, session, self._keys, self._tell, self)
         self._score_timer.start()
         if self.truth_wanted is not None:
             truth, self.truth_wanted = self.truth_wanted, None
@@ -249,6 +256,16 @@ class PartialSegWidget(QWidget):
     def _choose_class(self, index: int) -> None:
         if self.session is not None:
             self.session.select_class(index)
+
+    def _show_class(self) -> None:
+        if self.session is not None:
+            self.classes.select(self.session.hand.label)
+
+    def _clear_work_keys(self) -> None:
+        if self._work_keys is not None:
+            self._work_keys.clear()
+            self._work_keys.deleteLater()
+            self._work_keys = None
 
     def _scheme_edited(self, scheme: Any) -> None:
         if self.session is None:
@@ -309,6 +326,7 @@ class PartialSegWidget(QWidget):
         if self.session is None:
             return
         self._score_timer.stop()
+        self._clear_work_keys()
         self.draw.set_session(None)
         self.learn.set_ready(False)
         self.mask_desk.set_session(None)
@@ -325,6 +343,7 @@ class PartialSegWidget(QWidget):
             return
         self._closed = True
         self.viewer.layers.events.inserted.disconnect(self._layer_added)
+        self._clear_work_keys()
         if self._keys is not None:
             self._keys.clear()
             self._keys.deleteLater()
@@ -364,7 +383,7 @@ class PartialSegWidget(QWidget):
         if self._window is None and window is not self:
             self._window = window
             window.installEventFilter(self)
-            self._keys = ClassKeys(window, self.classes.select, self)
+            self._keys = ClassKeys(window, self._choose_class, self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the width of the panels, and shut down when the main window has closed.
