@@ -57,7 +57,9 @@ class PanelManners(QObject):
             QWidget.setTabOrder(one, following)
 
     def _teach(self, control: QWidget) -> None:
-        if isinstance(control, QAbstractButton):
+        if isinstance(control, QScrollArea):
+            control.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a click into the panel leaves the canvas its keys
+        elif isinstance(control, QAbstractButton):
             control.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         elif isinstance(control, QAbstractItemView):
             control.setEditTriggers(_Edit.DoubleClicked | _Edit.EditKeyPressed)

@@ -110,8 +110,12 @@ class Hand(QObject):
             self._point_class(index)
 
     def swap(self) -> None:
-        """Change between the class and unlabelled, as napari's X does; but always back to a class."""
-        self.take_class(UNLABELLED if self.label >= 0 else self._last_class)
+        """Change between the class and unlabelled, as napari's X does; but always back to a class.
+
+        A point labels: with points there is nothing to change to.
+        """
+        free = self.label >= 0 and self.tool not in POINT_TOOLS
+        self.take_class(UNLABELLED if free else self._last_class)
 
     def take_tool(self, name: str) -> None:
         """Take up a tool; its layer becomes the active one, and is shown if it was hidden."""
@@ -120,6 +124,8 @@ class Hand(QObject):
         layer: Any = self._layers.points if on_points else self._layers.labels
         if name != "move" and not layer.visible:
             layer.visible = True
+        if on_points and self.label < 0:
+            self.take_class(self._last_class)
         self._viewer.layers.selection.active = layer
         layer.mode = POINT_TOOLS[name] if on_points else LABEL_TOOLS[name]
         self._follow()

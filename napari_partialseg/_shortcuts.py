@@ -13,6 +13,8 @@ from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QMainWindow, QShortcut
 
+from napari_partialseg._hand import POINT_TOOLS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -115,14 +117,14 @@ class WorkKeys(QObject):
         self._classes = classes
         self._hint = hint
         classes.nobody = lambda key: hint(f"no class has the key {key}")
-        hand, labels = session.hand, session.layers.labels
+        labels = session.layers.labels
         bound: list[tuple[str, Callable[[], Any]]] = [
             *((key, lambda tool=tool: self._take(tool)) for tool, key in TOOL_KEYS.items()),
             ("X", self._swap),
             ("V", self._peek),
             ("M", lambda: hint("a new class is made with Add class in the panel")),
-            ("-", lambda: hand.take_class(max(hand.label - 1, -1))),
-            ("=", lambda: hand.take_class(min(hand.label + 1, len(session.scheme) - 1))),
+            ("-", lambda: self._step(-1)),
+            ("=", lambda: self._step(1)),
             ("[", lambda: setattr(labels, "brush_size", max(int(labels.brush_size) - 1, 1))),
             ("]", lambda: setattr(labels, "brush_size", int(labels.brush_size) + 1)),
             ("Ctrl+Z", session.undo),
@@ -169,6 +171,11 @@ class WorkKeys(QObject):
         self._session.hand.swap()
         label = self._session.hand.label
         self._hint(f"class: {self._session.scheme.names[label] if label >= 0 else 'unlabelled (takes labels away)'}")
+
+    def _step(self, by: int) -> None:
+        hand = self._session.hand
+        least = 0 if hand.tool in POINT_TOOLS else -1
+        hand.take_class(min(max(hand.label + by, least), len(self._session.scheme) - 1))
 
     def _peek(self) -> None:
         prediction = self._session.layers.prediction
