@@ -197,10 +197,13 @@ def _write(
                 dataset.update_tags(1, **tags)
                 for region, block in blocks:
                     dataset.write(block, 1, window=Window(region.left, region.top, region.width, region.height))
-            _check_written(temporary)
+            try:
+                _check_written(temporary)
+            except RasterError as error:
+                raise _unwritten(path, error) from error
             # GDAL may have kept something beside the temporary name.
             temporary.with_name(f"{temporary.name}.aux.xml").unlink(missing_ok=True)
-    except (OSError, RasterioError, RasterError) as error:
+    except (OSError, RasterioError) as error:  # a RasterError comes with the blocks, and names the file that is read
         raise _unwritten(path, error) from error
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from annotations.errors import ProjectError
+from annotations.leftovers import this_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,8 @@ def replacing(path: Path) -> Iterator[Path]:
     The name ends as `path` does, since libraries choose a format by it.
     """
     # Numbers of processes are alike on different machines, which may write into one folder.
-    unique = f"{os.getpid()}-{next(_count)}-{secrets.token_hex(4)}"
+    # `annotations.leftovers` reads this name again, to see whether who writes it still runs.
+    unique = f"{os.getpid()}-{next(_count)}-{this_system()}{secrets.token_hex(4)}"
     temporary = path.with_name(f".{path.stem}-{unique}{path.suffix}")
     try:
         yield temporary

@@ -18,6 +18,7 @@ from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
 from annotations.files import replacing
 from trainer.config import ModelConfig, from_plain, to_plain
+from trainer.imagery import Imagery
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
 
@@ -92,6 +93,8 @@ class Checkpoint:
         What trained it.
     step : int
         Training steps made.
+    imagery : Imagery, optional
+        What the images were like that it learnt on; None in checkpoints of before that was kept.
     """
 
     model: ModelConfig
@@ -103,6 +106,7 @@ class Checkpoint:
     config: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=versions)
     step: int = 0
+    imagery: Imagery | None = None
 
     def build(self) -> nn.Module:
         """Return the network with these weights, in evaluation mode, on the CPU.
@@ -162,6 +166,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, training: dict[str
         "in_channels": int(checkpoint.in_channels),
         "classes": checkpoint.scheme.to_json(),
         "normalisation": checkpoint.normalisation.to_json(),
+        "imagery": None if checkpoint.imagery is None else checkpoint.imagery.to_json(),
         "metrics": _plain(checkpoint.metrics),
         "config": _plain(checkpoint.config),
         "versions": _plain(checkpoint.versions),
@@ -238,6 +243,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             config=dict(content["config"]),
             versions=dict(content["versions"]),
             step=int(content["step"]),
+            imagery=Imagery.from_json(content.get("imagery")),
         )
     except (KeyError, TypeError, ValueError, PartialSegError) as error:
         raise CheckpointError(f"{path}: the checkpoint is incomplete or damaged ({error!s}). Train anew.") from error

@@ -315,6 +315,7 @@ class _Loop:
             metrics=metrics,
             config=to_plain(work.config),
             step=work.step,
+            imagery=self.train.imagery,
         )
 
     def save_last(self) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from annotations.classes import ClassScheme
     from trainer.config import WorkConfig
+    from trainer.imagery import Imagery
     from trainer.label_index import LabelIndex
     from trainer.normalisation import Normalisation
     from trainer.pixels import BlockCache, Pyramid
@@ -98,6 +99,7 @@ class LiveLearner:
         self.normalisation = normalisation
         self.precision = precision
         self.start = start
+        self.imagery: Imagery | None = None  # of the orthophoto, for the checkpoint
         self._crops = LiveCrops(image, coarse, normalisation, precision)
         self.level = 0
         self.step_count = 0
@@ -291,6 +293,7 @@ class LiveLearner:
             config=to_plain(self.config),
             versions=versions(),
             step=self.step_count,
+            imagery=self.imagery,
         )
 
     def state(self) -> dict[str, Any]:

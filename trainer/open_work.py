@@ -17,6 +17,7 @@ from annotations.shared_array import SharedArray
 from annotations.statistics import band_statistics
 from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.config import WorkConfig, from_plain
+from trainer.imagery import Imagery, misfits
 from trainer.kept import KeptPrediction
 from trainer.label_index import LabelIndex
 from trainer.live import LiveLearner
@@ -116,6 +117,11 @@ class OpenWork:
 
     def _start(self, learnt: Checkpoint | None = None) -> None:
         start = self._start_weights(learnt)
+        if start is not None and self.config.live.start != STARTER and start is not learnt:
+            for misfit in misfits(start.imagery, Imagery.of(self.ortho)):
+                self.notes.append(
+                    f"{self.ortho.path}: {misfit.text} ({self.config.live.start}). Expect it to learn slowly."
+                )
         self.learner = LiveLearner(
             self.image,
             self.labels,
@@ -126,6 +132,7 @@ class OpenWork:
             start,
             self.coarse,
         )
+        self.learner.imagery = Imagery.of(self.ortho)
         self.learner.level = self.schedule.view_level
         self.pace = Pace(self._clock)
         self.save_at = self._clock() + SAVE_SECONDS

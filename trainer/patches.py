@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.nn import functional
 
 from annotations.classes import UNLABELLED
+from annotations.orthophoto import open_orthophoto
 from annotations.patch_labels import click_mask, scribble_mask
 from annotations.sampling import random_mask
+from trainer.imagery import Imagery
 from trainer.landcover_ai import DatasetError, Patch, read_patches
 from trainer.normalisation import IMAGENET, Normalisation
 
@@ -38,6 +40,8 @@ __all__ = [
     "shrink_labels",
 ]
 
+_DESCRIBED: Final = 50
+
 
 @dataclass(frozen=True)
 class PatchSet:
@@ -51,11 +55,14 @@ class PatchSet:
         -1 where unlabelled.
     names : tuple of str
         Of the patches.
+    imagery : Imagery, optional
+        What they are like, for the checkpoint.
     """
 
     images: Tensor
     labels: Tensor
     names: tuple[str, ...]
+    imagery: Imagery | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -74,12 +81,15 @@ class Patches:
     names : tuple of str
         Of the patches.
     n_classes : int
+    imagery : Imagery, optional
+        What the images are like, at the input size.
     """
 
     images: Tensor
     truth: Tensor
     names: tuple[str, ...]
     n_classes: int
+    imagery: Imagery | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -114,7 +124,7 @@ class Patches:
                 chosen = torch.from_numpy(choose_labels(truth.numpy(), config, seed, index, self.n_classes))
             counts += torch.bincount(chosen[chosen != UNLABELLED].long(), minlength=self.n_classes)
             labels[index] = (shrink_labels(chosen[None], size) if keep else resize(chosen[None], size, labels=True))[0]
-        return PatchSet(self.images, labels, self.names), counts.tolist()
+        return PatchSet(self.images, labels, self.names, self.imagery), counts.tolist()
 
 
 def choose_labels(truth: NDArray[np.int8], config: LabelConfig, seed: int, index: int, n_classes: int) -> NDArray[Any]:
@@ -215,7 +225,20 @@ def read_all(
             progress(done / len(patches))
     if images is None or truths is None:
         raise DatasetError("there are no patches to read")
-    return Patches(images, truths, tuple(p.name for p in patches), n_classes)
+    imagery = _imagery(patches, truths.shape[-1] / config.input_size)
+    return Patches(images, truths, tuple(p.name for p in patches), n_classes, imagery)
+
+
+def _imagery(patches: Sequence[Patch], scale: float) -> Imagery | None:
+    """Describe the images that patches are of; of ten thousand files some tell."""
+    paths = sorted({patch.image for patch in patches})
+    chosen = paths[:: -(-len(paths) // _DESCRIBED)]
+    found = []
+    for path in chosen:
+        ortho = open_orthophoto(path)
+        found.append(Imagery.of(ortho))
+        ortho.close()
+    return Imagery.of_several(found, scale)
 
 
 def load_patches(

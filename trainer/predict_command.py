@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003  # tyro reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import tyro
 from tqdm import tqdm
 
+from annotations.boundary import reading
 from annotations.errors import PartialSegError
-from annotations.export import write_class_map, write_confidence
+from annotations.export import write_class_map, write_confidence, write_style
+from annotations.leftovers import sweep_leftovers
 from annotations.orthophoto import open_orthophoto
-from trainer.checkpoint import CheckpointError, load_checkpoint
+from trainer.checkpoint import load_checkpoint
+from trainer.command_line import exit_status
 from trainer.config import DeviceConfig, PredictConfig
+from trainer.fitting_image import fit_to_image
 from trainer.precision import choose_precision
 from trainer.predict import BlockPredictor, predict_blocks
+from trainer.predict_files import BlockStore, check_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
+    import numpy as np
     from numpy.typing import NDArray
 
+    from annotations.orthophoto import Orthophoto
     from annotations.region import Region
 
 __all__ = ["Predict", "main", "make_map"]
@@ -39,83 +45,119 @@ class Predict:
     image: tyro.conf.Positional[Path]
     """The orthophoto: GeoTIFF, PNG, JPEG or zarr."""
     output: tyro.conf.Positional[Path]
-    """The map to write, ending in .tif: class indices as uint8, 255 where the image has no data."""
+    """The map to write, ending in .tif: class indices as uint8, 255 where the image has no data. A style of the same
+    name ending in .qml, which QGIS takes up, is written beside it."""
     confidence: Path | None = None
     """Also write the confidence, uint8, 255 is certain."""
+    allow_misfit: Annotated[bool, tyro.conf.arg(aliases=["--force"])] = False
+    """Go on, with a warning, where the image is of another kind than the network learnt on: another type or range of
+    pixels (the image's own mean and deviation are then used), other bands (taken by their names where they tell), or
+    another resolution."""
     predict: Annotated[PredictConfig, tyro.conf.arg(name="")] = field(default_factory=PredictConfig)
     device: Annotated[DeviceConfig, tyro.conf.arg(name="")] = field(default_factory=DeviceConfig)
 
 
-def make_map(command: Predict, progress: Callable[[float], None] | None = None) -> None:
-    """Write the map, and the confidence when asked for.
+def make_map(
+    command: Predict,
+    progress: Callable[[float], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Write the map, its style, and the confidence when asked for.
 
-    Memory grows with the block, not with the image; an interrupted or failed run leaves no half-written map.
+    Memory grows with the block, not with the image; an interrupted or failed run leaves no half-written map, and what a
+    killed one left is swept.
+
+    Parameters
+    ----------
+    command : Predict
+        What to do.
+    progress : callable, optional
+        Takes the share done, 0 to 1.
+    say : callable, optional
+        Takes warnings, and what there is to know about the image.
 
     Raises
     ------
     PartialSegError
-        The checkpoint or the image cannot be read, the image has another number of bands than the network takes, or a
-        file cannot be written.
+        The checkpoint or the image cannot be read, the image is of another kind than the network learnt on, a file that
+        is read would be written to, or a file cannot be written.
     """
-    for path in (command.output, command.confidence):
-        if path is not None and path.suffix.lower() not in (".tif", ".tiff"):
+    tell: Callable[[str], None] = say if say is not None else lambda text: None
+    targets = [command.output] + ([] if command.confidence is None else [command.confidence])
+    for path in targets:
+        if path.suffix.lower() not in (".tif", ".tiff"):
             raise PartialSegError(f"{path}: the map is written as a GeoTIFF; give a name that ends in .tif")
-        if path is not None and path.resolve() == command.image.resolve():
-            raise PartialSegError(f"{path}: is the orthophoto itself; give the map another name")
+    check_targets(command.output, command.confidence, command.image, command.checkpoint)
     checkpoint = load_checkpoint(command.checkpoint)
     ortho = open_orthophoto(command.image)
-    if ortho.bands != checkpoint.in_channels:
-        raise CheckpointError(
-            f"{command.image}: has {ortho.bands} bands, but {command.checkpoint} was trained on "
-            f"{checkpoint.in_channels}. Choose an image with the bands it was trained on, or train on this one."
-        )
-    precision = choose_precision(command.device)
-    predictor = BlockPredictor(checkpoint.build(), checkpoint.normalisation, precision)
-    pixels = ortho.shape[0] * ortho.shape[1]
-    with tempfile.TemporaryFile() as scratch:
-        # Both files are written block by block, one after the other; the confidence waits here.
-        sure: NDArray[np.uint8] | None = None
-        if command.confidence is not None:
-            scratch.truncate(pixels)
-            sure = np.memmap(scratch, np.uint8, "r+", shape=ortho.shape)
+    try:
+        for note in ortho.notes:
+            tell(f"note: {note}")
+        fitted = fit_to_image(checkpoint, ortho, allow=command.allow_misfit, name=str(command.checkpoint))
+        for warning in fitted.warnings:
+            tell(f"warning: {warning}")
+        for path in targets:
+            names = (path.name, f"{path.name}.aux.xml", path.with_suffix(".qml").name)
+            sweep_leftovers(path.parent, names)
+        predictor = BlockPredictor(checkpoint.build(), fitted.normalisation, choose_precision(command.device))
+        with BlockStore(command.confidence, ortho.shape) as sure:
+            write_class_map(
+                command.output,
+                _blocks(command, ortho, predictor, fitted.bands, sure, progress),
+                scheme=checkpoint.scheme,
+                georeference=ortho.georeference,
+                shape=ortho.shape,
+            )
+            write_style(command.output.with_suffix(".qml"), checkpoint.scheme)
+            if command.confidence is not None:
+                write_confidence(command.confidence, sure.blocks(), georeference=ortho.georeference, shape=ortho.shape)
+    finally:
+        ortho.close()
 
-        def blocks() -> Iterator[tuple[Region, NDArray[np.uint8]]]:
-            done = 0
-            for region, classes, confidence in predict_blocks(
-                predictor,
-                ortho.read,
-                ortho.shape,
-                block=command.predict.block,
-                batch_size=command.predict.batch_size,
-                valid=ortho.read_valid if ortho.has_mask else None,
-            ):
-                if sure is not None:
-                    sure[region.slices] = confidence
-                yield region, classes
-                done += classes.size
-                if progress is not None:
-                    progress(done / pixels)
 
-        write_class_map(
-            command.output, blocks(), scheme=checkpoint.scheme, georeference=ortho.georeference, shape=ortho.shape
-        )
-        if sure is not None and command.confidence is not None:
-            write_confidence(command.confidence, sure, georeference=ortho.georeference)
-    ortho.close()
+def _blocks(
+    command: Predict,
+    ortho: Orthophoto,
+    predictor: BlockPredictor,
+    bands: Sequence[int] | None,
+    sure: BlockStore,
+    progress: Callable[[float], None] | None,
+) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
+    """Yield the classes of each block, and keep the confidence."""
+    way_out = "The file, or one that it names, is damaged, cut off or missing: copy or download it again."
+
+    def read(region: Region) -> NDArray[Any]:
+        with reading(command.image, "a part of the image cannot be read", way_out):
+            return ortho.read(region, bands)
+
+    def valid(region: Region) -> NDArray[np.bool_]:
+        with reading(command.image, "a part of the image cannot be read", way_out):
+            return ortho.read_valid(region)
+
+    done, pixels = 0, ortho.shape[0] * ortho.shape[1]
+    size, batch = command.predict.block, command.predict.batch_size
+    for region, classes, confidence in predict_blocks(
+        predictor, read, ortho.shape, block=size, batch_size=batch, valid=valid if ortho.has_mask else None
+    ):
+        sure.add(region, confidence)
+        yield region, classes
+        done += classes.size
+        if progress is not None:
+            progress(done / pixels)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    command = tyro.cli(Predict, args=arguments, prog="python -m trainer.predict")
-    bar = tqdm(total=100, unit="%", disable=None, bar_format="{percentage:3.0f}% |{bar}| {elapsed}<{remaining}")
-    try:
+
+    def run() -> None:
+        command = tyro.cli(Predict, args=arguments, prog="python -m trainer.predict")
+        bar = tqdm(total=100, unit="%", disable=None, bar_format="{percentage:3.0f}% |{bar}| {elapsed}<{remaining}")
         with bar:
-            make_map(command, lambda share: bar.update(100 * share - bar.n) and None)
-    except PartialSegError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
-        return 130
-    print(f"Written: {command.output}")
-    return 0
+            make_map(
+                command,
+                lambda share: bar.update(100 * share - bar.n) and None,
+                lambda text: tqdm.write(text, file=sys.stderr),
+            )
+        print(f"Written: {command.output}")
+
+    return exit_status(run, "Stopped; nothing was written.")

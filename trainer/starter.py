@@ -25,6 +25,7 @@ from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
 from trainer.checkpoint import Checkpoint, save_checkpoint
 from trainer.config import ConfigError, DeviceConfig, ModelConfig, OptimConfig, to_plain
+from trainer.imagery import Imagery
 from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.metrics import ConfusionMatrix
 from trainer.models import build_model
@@ -121,6 +122,7 @@ def make_starter(command: Starter, say: Callable[[str], None] = print) -> Checkp
         metrics={"miou_of_left_out": scores},
         config={**to_plain(command), "data": command.data.name, "output": command.output.name},
         step=command.steps,
+        imagery=Imagery(str(real[0].pixels.dtype)),  # crops of many resolutions, so none is its own
     )
 
 

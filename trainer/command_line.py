@@ -1,0 +1,52 @@
+"""How the commands end: in a sentence and an exit status, never in a traceback of what a person did."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import torch
+
+from annotations.errors import PartialSegError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["exit_status"]
+
+
+def exit_status(run: Callable[[], int | None], stopped: str | Callable[[], str]) -> int:
+    """Run a command and return its exit status.
+
+    Parameters
+    ----------
+    run : callable
+        The command, the reading of its arguments included: settings are checked as they are read. Returns its status;
+        None is 0.
+    stopped : str or callable
+        What to say after Ctrl+C.
+
+    Returns
+    -------
+    int
+        2 after an error that a person can mend, which is told on the standard error in a sentence; 130 after Ctrl+C.
+    """
+    try:
+        return run() or 0
+    except PartialSegError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        text = str(error).partition("\n")[0] or "more was asked for than there is"
+        print(f"error: out of memory ({text}). Ask for smaller blocks, batches or networks.", file=sys.stderr)
+    except RuntimeError as error:
+        # torch has no type of its own for what the processor's memory cannot hold.
+        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        print("error: out of memory. Ask for smaller blocks, batches or networks.", file=sys.stderr)
+    except OSError as error:
+        text = error.strerror or str(error)
+        print(f"error: {error.filename or 'a file'}: cannot be read or written ({text}).", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"\n{stopped if isinstance(stopped, str) else stopped()}", file=sys.stderr)
+        return 130
+    return 2
