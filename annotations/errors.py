@@ -9,6 +9,7 @@ __all__ = [
     "ProjectLockedError",
     "ProjectVersionError",
     "RasterError",
+    "UnplacedMaskError",
 ]
 
 
@@ -22,6 +23,10 @@ class RasterError(PartialSegError):
 
 class LabelError(PartialSegError, ValueError):
     """A label is outside the class scheme, or a mask does not fit its orthophoto."""
+
+
+class UnplacedMaskError(LabelError):
+    """Of a label file and its orthophoto only one says where it lies: whether they lie on each other is a question."""
 
 
 class ProjectError(PartialSegError):

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import zarr
-from rasterio.errors import RasterioError
 from zarr.errors import BaseZarrError
 
 from annotations.classes import UNLABELLED, ClassScheme, check_labels
-from annotations.errors import LabelError, ProjectError, ProjectVersionError, RasterError
+from annotations.errors import LabelError, ProjectError, ProjectVersionError
 from annotations.georeference import Georeference
-from annotations.rasters import open_dataset
+from annotations.label_files import read_mask
 from annotations.region import Region
-from annotations.zarr_images import is_zarr, open_zarr_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -201,75 +199,3 @@ class SparseMask:
     def _check(self, region: Region) -> None:
         if not Region.whole(self.shape).contains(region):
             raise ValueError(f"{region} is not inside the mask of {self.shape[0]} x {self.shape[1]} pixels")
-
-
-def read_mask(
-    path: str | Path, *, n_classes: int, shape: tuple[int, int] | None = None, unlabelled: int | None = 255
-) -> NDArray[np.int8]:
-    """Read a ground truth or a label file.
-
-    Parameters
-    ----------
-    path : str or Path
-        One-band GeoTIFF or PNG (its nodata value counts as unlabelled), .npy, or the folder of a zarr array.
-    n_classes : int
-        Number of classes; values from 0.
-    shape : tuple of int, optional
-        (H, W) that the file must have.
-    unlabelled : int, optional
-        A value that stands for unlabelled, besides -1 and nodata.
-
-    Returns
-    -------
-    ndarray of int8, (H, W)
-
-    Raises
-    ------
-    RasterError
-        The file cannot be read.
-    LabelError
-        Its size is another, or a value is no class; the message names both sizes, or the value and its place.
-    """
-    path = Path(path).expanduser()
-    labels, nodata = _read_integers(path)
-    if labels.ndim == 3 and 1 in (labels.shape[0], labels.shape[2]):
-        labels = labels[0] if labels.shape[0] == 1 else labels[..., 0]
-    if labels.ndim != 2:
-        raise LabelError(f"{path}: an array of shape {labels.shape} is no label file; (rows, columns) is.")
-    if shape is not None and labels.shape != tuple(shape):
-        raise LabelError(
-            f"{path}: {labels.shape[0]} x {labels.shape[1]} pixels (height x width), but the orthophoto has "
-            f"{shape[0]} x {shape[1]}. Choose the mask made for this orthophoto, or resample it by nearest neighbour."
-        )
-    if nodata is None or not float(nodata).is_integer() or not _fits(int(nodata), labels.dtype):
-        return check_labels(labels, n_classes, str(path), unlabelled=unlabelled)
-    missing = labels == int(nodata)
-    result = check_labels(np.where(missing, labels.dtype.type(0), labels), n_classes, str(path), unlabelled=unlabelled)
-    result[missing] = UNLABELLED
-    return result
-
-
-def _fits(value: int, dtype: np.dtype[Any]) -> bool:
-    if dtype.kind not in "iu":
-        return False
-    return int(np.iinfo(dtype).min) <= value <= int(np.iinfo(dtype).max)
-
-
-def _read_integers(path: Path) -> tuple[NDArray[Any], float | None]:
-    if is_zarr(path):
-        return np.asarray(open_zarr_array(path)[:]), None
-    if path.suffix.lower() == ".npy":
-        try:
-            return np.load(path, allow_pickle=False), None
-        except (OSError, ValueError, EOFError) as error:
-            raise RasterError(f"{path}: not a .npy file that can be read ({error}). Save it again.") from error
-    with open_dataset(path) as dataset:
-        if dataset.count != 1:
-            raise LabelError(
-                f"{path}: has {dataset.count} bands, but a label file has one band of class numbers. "
-                "Is this the image itself, or a coloured picture of the labels?"
-            )
-        try:
-            return dataset.read(1), dataset.nodata
-        except (RasterioError, OSError) as error:
-            raise RasterError(f"{path}: damaged or cut off ({error}). Copy or download it again.") from error

@@ -60,10 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--viewer", action="store_true", help="with the real viewer open")
     options = parser.parse_args(arguments)
     ortho = open_orthophoto(options.image)
-    shape = ortho.shape
+    shape, place = ortho.shape, ortho.georeference
     ortho.close()
     n = len(LANDCOVER_AI)
-    truth = read_mask(options.truth, n_classes=n, shape=shape)
+    truth = read_mask(options.truth, n_classes=n, shape=shape, georeference=place)
     rng = np.random.default_rng(options.seed)
     shares, changes = [], []
     with tempfile.TemporaryDirectory(prefix="partialseg-") as folder:

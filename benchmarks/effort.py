@@ -186,7 +186,7 @@ def measure(options: argparse.Namespace, say: Any = print) -> list[Run]:
     """Run everything that was asked for, one after the other."""
     ortho = open_orthophoto(options.image)
     pixels = ortho.read(Region.whole(ortho.shape))
-    truth = read_mask(options.truth, n_classes=len(LANDCOVER_AI), shape=ortho.shape)
+    truth = read_mask(options.truth, n_classes=len(LANDCOVER_AI), shape=ortho.shape, georeference=ortho.georeference)
     ortho.close()
     n = len(LANDCOVER_AI)
     scheme = LANDCOVER_AI

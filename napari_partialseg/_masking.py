@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from annotations.errors import UnplacedMaskError
 from annotations.mask import read_mask
 from annotations.sampling import random_mask
 from napari_partialseg._background import Job
@@ -47,6 +48,7 @@ class MaskDesk(QObject):
         self._panel = panel
         self._session: Session | None = None
         self._job: Job | None = None
+        self._aligned: set[str] = set()  # files that were said to lie on this image pixel by pixel
         panel.load_truth.connect(lambda: self._ask("Load a truth mask", self.load_truth))
         panel.import_labels.connect(lambda: self._ask("Import labels", self.import_labels))
         panel.draw_random.connect(self.draw_random)
@@ -57,6 +59,7 @@ class MaskDesk(QObject):
         if self._job is not None:
             self._job.cancel()
         self._session = session
+        self._aligned.clear()
         self._panel.setEnabled(session is not None and not session.read_only)
         self._panel.show_truth("")
 
@@ -102,9 +105,36 @@ class MaskDesk(QObject):
             act(path)
 
     def _read(self, path: str | Path, take: Callable[[Session, Any], str]) -> None:
-        if self._session is not None:
-            shape, n = self._session.prepared.ortho.shape, len(self._session.scheme)
-            self._start(lambda **tools: read_mask(Path(path), n_classes=n, shape=shape), take)
+        if self._session is None:
+            return
+        ortho, n = self._session.prepared.ortho, len(self._session.scheme)
+        known = str(path) in self._aligned
+
+        def read(**tools: Any) -> Any:
+            options = {"n_classes": n, "shape": ortho.shape, "georeference": ortho.georeference}
+            try:
+                return read_mask(Path(path), **options, assume_aligned=known), None
+            except UnplacedMaskError as question:
+                # A question, to be asked where there is a window; what is wrong with its values is said before.
+                return read_mask(Path(path), **options), question
+
+        def ask_or_take(session: Session, found: Any) -> str:
+            mask, question = found
+            if question is not None and not self._ask_aligned(path, question):
+                return f"{Path(path).name} was not loaded"
+            return take(session, mask)
+
+        self._start(read, ask_or_take)
+
+    def _ask_aligned(self, path: str | Path, error: UnplacedMaskError) -> bool:
+        """Ask whether a file without a place lies on the image pixel by pixel; its size fits, so Yes is likely."""
+        buttons = QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No
+        text = f"{error}\n\nTake {Path(path).name} as lying on the orthophoto pixel by pixel?"
+        answer = QMessageBox.question(self._panel, "Where does it lie?", text, buttons, QMessageBox.StandardButton.Yes)
+        if answer == QMessageBox.StandardButton.Yes:
+            self._aligned.add(str(path))
+            return True
+        return False
 
     def _start(self, function: Callable[..., Any], take: Callable[[Session, Any], str]) -> None:
         session = self._session

@@ -228,7 +228,9 @@ def _configure(options: argparse.Namespace) -> DemoConfig:
         print("no truth given: strokes are drawn along the image's tones, and there is no score")
     else:
         ortho = open_orthophoto(image)
-        truth = read_mask(options.truth, n_classes=len(LANDCOVER_AI), shape=ortho.shape)
+        truth = read_mask(
+            options.truth, n_classes=len(LANDCOVER_AI), shape=ortho.shape, georeference=ortho.georeference
+        )
         ortho.close()
     moments = (*tuple(m for m in (10.0, 30.0, 60.0) if m < options.seconds), float(options.seconds))
     return DemoConfig(image, truth, options.truth is not None, output, options.strokes, options.seed, moments)

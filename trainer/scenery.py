@@ -79,7 +79,7 @@ def _read(path: Path, mask: Path, n_classes: int) -> Scenery:
     try:
         mean, std = band_statistics(ortho)
         pixels = ortho.read(Region.whole(ortho.shape))
-        truth = read_mask(mask, n_classes=n_classes, shape=ortho.shape)
+        truth = read_mask(mask, n_classes=n_classes, shape=ortho.shape, georeference=ortho.georeference)
         if ortho.has_mask:
             truth[~ortho.read_valid(Region.whole(ortho.shape))] = UNLABELLED
     finally:

@@ -157,8 +157,8 @@ def test_what_is_no_mask_is_refused(tmp_path):
     save(tmp_path / "rgb.png", np.zeros((3, 4, 4), np.uint8), driver="PNG")
     with pytest.raises(LabelError, match="3 bands"):
         read_mask(tmp_path / "rgb.png", n_classes=5)
-    np.save(tmp_path / "f.npy", np.zeros((3, 3)))
-    with pytest.raises(LabelError, match="integers"):
+    np.save(tmp_path / "f.npy", np.full((3, 3), 0.5))
+    with pytest.raises(LabelError, match="whole number"):
         read_mask(tmp_path / "f.npy", n_classes=5)
     (tmp_path / "text.npy").write_text("hello")
     with pytest.raises(RasterError, match=r"text\.npy"):
