@@ -7,6 +7,11 @@ from qtpy.QtWidgets import QMessageBox
 from rasterio import Affine
 
 
+@pytest.fixture
+def widget(scene, orthophoto, tmp_path):
+    return scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+
+
 @pytest.mark.parametrize("answer", ["Yes", "No"])
 def test_a_mask_without_a_place_is_asked_about_once(widget, tmp_path, qtbot, monkeypatch, answer):
     asked = []
