@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QLineEdit,
     QPlainTextEdit,
@@ -86,7 +87,13 @@ class PanelManners(QObject):
     @staticmethod
     def _wheel(watched: Any, event: Any) -> bool:
         if isinstance(watched, _FIELDS) and not isinstance(watched, QScrollBar) and not watched.hasFocus():
-            event.ignore()  # so that it goes on to the panel, which scrolls
+            area = watched.parentWidget()
+            while area is not None and not isinstance(area, QScrollArea):
+                area = area.parentWidget()
+            if area is None:
+                event.ignore()
+            else:
+                QApplication.sendEvent(area.verticalScrollBar(), event)
             return True
         return False
 
