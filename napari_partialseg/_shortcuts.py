@@ -58,18 +58,18 @@ class ClassKeys(QObject):
         self._choose = choose
         self._active = True
         self._shortcuts: list[QShortcut] = []
+        self._index: dict[str, int] = {}
         self.nobody: Callable[[str], None] = lambda key: None
         """Told a digit that no class has."""
 
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Bind the keys of these classes, and the digits that none of them has to nothing."""
         self.clear()
-        keys = {item.key.upper(): index for index, item in enumerate(scheme.classes) if item.key}
+        self._index = keys = {item.key.upper(): index for index, item in enumerate(scheme.classes) if item.key}
         for key in dict.fromkeys([*keys, *"123456789"]):
             if key in (*TOOL_KEYS.values(), *_OTHERS):
                 continue  # taken; two shortcuts of one key would both fall silent
-            index = keys.get(key)
-            self._shortcuts.append(_shortcut(self._window, key, lambda key=key, index=index: self._pressed(key, index)))
+            self._shortcuts.append(_shortcut(self._window, key, lambda key=key: self.press(key)))
         self.set_active(self._active)
 
     def set_active(self, active: bool) -> None:
@@ -82,7 +82,9 @@ class ClassKeys(QObject):
         """Give all keys back."""
         _remove(self._shortcuts)
 
-    def _pressed(self, key: str, index: int | None) -> None:
+    def press(self, key: str) -> None:
+        """Do what the key does."""
+        index = self._index.get(key)
         if index is None:
             self.nobody(key)
         else:
@@ -133,6 +135,12 @@ class WorkKeys(QObject):
             *((key, self._no_turning) for key in _TURNS),
         ]
         self._shortcuts = [_shortcut(window, key, act) for key, act in bound]
+        # On the layers too, instead of napari's: for keys that come by no shortcut of this window.
+        self._bound: list[tuple[Any, str]] = []
+        for key, act in [*bound, *((digit, lambda digit=digit: classes.press(digit)) for digit in "123456789")]:
+            for layer in () if "Z" in key and "Ctrl" in key else session.layers.all():  # the tracker binds undo itself
+                layer.bind_key(key, lambda _layer, act=act: _done(act), overwrite=True)
+                self._bound.append((layer, key))
         # Ctrl+S is the shortcut of a menu's action too: two of one key would both fall silent.
         self._taken: list[tuple[Any, list[QKeySequence]]] = []
         self._always = [_shortcut(window, key, lambda key=key: self._save(key)) for key in _SAVE]
@@ -151,6 +159,9 @@ class WorkKeys(QObject):
         self._classes.nobody = lambda key: None
         _remove(self._shortcuts)
         _remove(self._always)
+        for layer, key in self._bound:
+            layer.bind_key(key, None)
+        self._bound.clear()
         for action, sequences in self._taken:
             action.setShortcuts(sequences)
         self._taken.clear()
@@ -200,6 +211,10 @@ def _shortcut(window: QWidget, key: str, act: Callable[[], Any]) -> QShortcut:
     shortcut.setAutoRepeat(key in "[]")
     shortcut.activated.connect(lambda: act())
     return shortcut
+
+
+def _done(act: Callable[[], Any]) -> None:
+    act()  # napari would take what it returns for a thing to do when the key comes up
 
 
 def _remove(shortcuts: list[QShortcut]) -> None:

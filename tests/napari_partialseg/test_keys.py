@@ -126,6 +126,28 @@ def test_keys_on_the_canvas(widget):
     assert widget.classes.index == 1
 
 
+def test_keys_that_reach_the_layers_by_another_way(widget):
+    """A floating dock, for example, is a window of its own, for which shortcuts of the main window do not hold."""
+    viewer, layers = widget.viewer, widget.session.layers
+    handler = widget.window()._qt_viewer._key_map_handler
+    for layer in (layers.labels, layers.points, layers.prediction):
+        viewer.layers.selection.active = layer
+        mode = str(layer.mode)
+        for key in "3", "7", "Ctrl+Y", "Ctrl+E", "Ctrl+G", "Ctrl+Alt+T":
+            handler.press_key(key)
+        assert str(layer.mode) == mode
+        assert state(widget)[:2] == (2, 2)
+        assert (viewer.dims.ndisplay, viewer.dims.order, viewer.canvas.grid.enabled) == (2, (0, 1), False)
+        handler.press_key("X")
+        assert state(widget)[0] == -1
+        handler.press_key("1")
+        handler.press_key("E")
+        assert state(widget) == (0, 0, "eraser")
+    labels = layers.labels
+    widget.close_session()
+    assert not labels.keymap
+
+
 def test_keys_in_the_panel(widget, qtbot):
     table = widget.classes._table
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualItemRect(table.item(3, 1)).center())
