@@ -149,6 +149,11 @@ class Orthophoto:
         )
 
     @property
+    def has_own_mask(self) -> bool:
+        """Whether the file has a mask beside its bands, used or not."""
+        return self._source.own_mask
+
+    @property
     def before(self) -> BandRoles | None:
         """Roles as versions up to the first would have had them; None where they are the same as these."""
         tagged = tagged_mask(self.channels)

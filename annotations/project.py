@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platformdirs import user_data_path
 
+from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
 from annotations.errors import LabelError, ProjectError, ProjectVersionError
 from annotations.files import read_json, write_atomically
@@ -49,6 +50,8 @@ class ImageEntry:
         Its LabelStore.
     cache : Path
         What can be made again: display levels, predictions.
+    roles : BandRoles, optional
+        What the image's bands are used for; None in projects made before that could be chosen.
     """
 
     id: str
@@ -58,6 +61,7 @@ class ImageEntry:
     shape: tuple[int, int]
     folder: Path
     cache: Path
+    roles: BandRoles | None = None
 
     def locate(self) -> Path:
         """Return where the image is now: beside the project as before, also where both have moved, or where it was.
@@ -280,6 +284,7 @@ class Project:
             "id": str(number),
             "fingerprint": ortho.fingerprint,
             "shape": list(ortho.shape),
+            "roles": ortho.roles.to_json(),
             **self._paths(ortho.path),
         }
         entry = self._entry(value)
@@ -310,6 +315,16 @@ class Project:
         self._save()
         return self.image(image_id)
 
+    def set_roles(self, image_id: str, roles: BandRoles) -> ImageEntry:
+        """Keep what an image's bands are used for; whoever has the image open opens it again."""
+        self._check_writable()
+        self.image(image_id)
+        for value in self._document["images"]:
+            if value["id"] == image_id:
+                value["roles"] = roles.to_json()
+        self._save()
+        return self.image(image_id)
+
     def close(self) -> None:
         """Give the lock back; may be called twice."""
         if self._lock is not None:
@@ -334,6 +349,7 @@ class Project:
             (int(height), int(width)),
             self.folder / "images" / image_id,
             self.folder / "cache" / image_id,
+            BandRoles.from_json(value.get("roles")),
         )
 
     def _check_writable(self) -> None:

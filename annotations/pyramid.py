@@ -11,6 +11,7 @@ import numpy as np
 
 from annotations.errors import PartialSegError
 from annotations.region import Region
+from annotations.room import need_disk, need_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +72,9 @@ def display_levels(
     report = _Reporter(sum(h * w for h, w in shapes), progress, cancelled)
     try:
         if folder is None:
+            need_memory(
+                3 * sum(h * w for h, w in shapes), ortho.path, "open it in a project, whose copy of it is on the disk"
+            )
             levels = [np.empty((*shape, 3), np.uint8) for shape in shapes]
             for n, level in enumerate(levels):
                 source = None if n == 0 else levels[n - 1]
@@ -97,7 +101,9 @@ class _Reporter:
 
 
 def _kept(ortho: Orthophoto, folder: Path, shapes: list[tuple[int, int]], report: _Reporter) -> list[NDArray[np.uint8]]:
-    key = hashlib.blake2b(f"1 {ortho.fingerprint} {ortho.display_bands}".encode(), digest_size=8).hexdigest()
+    key = hashlib.blake2b(
+        f"2 {ortho.fingerprint} {ortho.display_bands} {ortho.roles}".encode(), digest_size=8
+    ).hexdigest()
     final = folder / f"display-{key}"
     levels = _mapped(final, shapes)
     if levels is not None:
@@ -109,6 +115,7 @@ def _kept(ortho: Orthophoto, folder: Path, shapes: list[tuple[int, int]], report
         # The image changed or other bands are shown: a large one's levels take 350 MB, so the old ones go.
         for old in folder.glob("display-*"):
             shutil.rmtree(old, ignore_errors=True)
+        need_disk(3 * sum(h * w for h, w in shapes), folder, "the image's display copy")
         part.mkdir()
         source = None
         for n, shape in enumerate(shapes):
@@ -159,7 +166,11 @@ def _strips(ortho: Orthophoto, source: NDArray[np.uint8] | None, shape: tuple[in
     for top in range(0, height, _STRIP):
         rows = min(_STRIP, height - top)
         if source is None:
-            yield top, _shown(ortho.read(Region(top, 0, rows, width), ortho.display_bands), stretch)
+            region = Region(top, 0, rows, width)
+            shown = _shown(ortho.read(region, ortho.display_bands), stretch)
+            if stretch is not None and ortho.has_mask:
+                shown = np.where(ortho.read_valid(region)[..., None], shown, np.uint8(0))
+            yield top, shown
         else:
             yield top, _halved(source, top, rows, width)
         report(rows * width)

@@ -11,7 +11,7 @@ from annotations.errors import PartialSegError, RasterError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["free_memory", "need_disk", "need_memory"]
+__all__ = ["free_memory", "need_address_space", "need_disk", "need_memory"]
 
 
 def need_disk(size: int, folder: Path, what: str) -> None:
@@ -49,19 +49,34 @@ def need_memory(size: int, path: Path, way_out: str) -> None:
         )
 
 
+def need_address_space(size: int, path: Path, what: str) -> None:
+    """Raise RasterError where a machine could never hold an array of `size` bytes, however sparsely it is filled."""
+    total = _meminfo("MemTotal:", "SwapTotal:")
+    if total is not None and size > total:
+        raise RasterError(
+            f"{path}: labels of {what} take up to {_amount(size)} of memory, and this machine has {_amount(total)}. "
+            "Cut the image into parts, for example with gdal_retile."
+        )
+
+
 def free_memory() -> int | None:
     """Return the bytes of memory that could be had; None where the system does not tell."""
-    try:
-        with open("/proc/meminfo") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
+    found = _meminfo("MemAvailable:")
+    if found is not None:
+        return found
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def _meminfo(*names: str) -> int | None:
+    try:
+        with open("/proc/meminfo") as file:
+            values = [int(line.split()[1]) * 1024 for line in file if line.startswith(names)]
+    except (OSError, ValueError, IndexError):
+        return None
+    return sum(values) if values else None
 
 
 def _amount(size: int) -> str:

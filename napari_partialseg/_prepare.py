@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from annotations.points import PointSet
 from annotations.project import Project
 from annotations.pyramid import display_levels
 from annotations.recovery import take_up
+from annotations.room import need_address_space, need_disk
 from annotations.shared_array import SharedArray
 from annotations.store import LabelStore
 from trainer.kept import load_prediction
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from annotations.project import ImageEntry
 
 __all__ = ["Prepared", "prepare"]
+
+_DISPLAY_BYTES: Final = 4
+"""Per pixel: three colours, and a third more for the smaller levels."""
+_MEMORY_BYTES: Final = 4
+"""Per pixel, of address space in one piece: the numbers of the strokes."""
 
 
 @dataclass
@@ -92,6 +98,8 @@ def prepare(
         return _closing_on_error(project, lambda: _from_project(project, note, None, progress, cancelled))
     ortho = open_orthophoto(path)
     home = Path(folder) if folder is not None else Project.folder_for(path)
+    if not Project.is_project(home):
+        _need_room(ortho, home / "cache" / "1")
     try:
         project, note = _open_project(home) if Project.is_project(home) else (Project.create(home, scheme), "")
     except Exception:
@@ -122,10 +130,20 @@ def _from_project(
     progress: Callable[[float], None],
     cancelled: Callable[[], bool],
 ) -> Prepared:
+    known = {e.id for e in project.images}
     entry = _entry_of(project, ortho)
     if ortho is None:
-        ortho = open_orthophoto(entry.locate())
+        ortho = open_orthophoto(entry.locate(), roles=entry.roles)
     entry.check(ortho)
+    if entry.id in known:
+        ortho = _as_before(ortho, entry)
+    if not project.read_only:
+        if entry.roles != ortho.roles:
+            entry = project.set_roles(entry.id, ortho.roles)
+        if entry.fingerprint != ortho.fingerprint:  # that of an earlier version, of the file and not of the pixels
+            entry = project.relocate(entry.id, ortho)
+        _need_room(ortho, entry.cache)
+    note = " ".join(part for part in (note, *ortho.notes) if part)
     levels = display_levels(ortho, None if project.read_only else entry.cache, progress=progress, cancelled=cancelled)
     if cancelled():
         raise PartialSegError("opening was cancelled")
@@ -160,6 +178,31 @@ def _from_project(
         note,
         points=found_there.points,
     )
+
+
+def _as_before(ortho: Orthophoto, entry: ImageEntry) -> Orthophoto:
+    """Return the orthophoto with its bands used as they were when the project was last open."""
+    if entry.roles is not None:
+        roles = entry.roles
+    elif ortho.before is not None:  # what was learnt goes on fitting: a band tagged alpha was none then, whatever in it
+        roles = ortho.before
+    else:
+        return ortho
+    if roles == ortho.roles:
+        return ortho
+    ortho.close()
+    return open_orthophoto(ortho.path, roles=roles)
+
+
+def _need_room(ortho: Orthophoto, cache: Path | None) -> None:
+    """Raise PartialSegError where an image is too large for this machine, before anything is made for it."""
+    pixels = ortho.shape[0] * ortho.shape[1]
+    size = f"an image of {ortho.shape[0]:,} x {ortho.shape[1]:,} pixels"
+    need_address_space(_MEMORY_BYTES * pixels, ortho.path, size)
+    if cache is not None:
+        shown = 0 if any(cache.glob("display-*")) else _DISPLAY_BYTES * pixels
+        shared = 0 if (cache / "confidence.u8").exists() else 2 * pixels
+        need_disk(shown + shared, cache, f"{ortho.path.name}: what is shown of {size}")
 
 
 def _entry_of(project: Project, ortho: Orthophoto | None) -> ImageEntry:

@@ -187,6 +187,7 @@ class Session(QObject):
                 classes=self.scheme.to_json(),
                 config=to_plain(self.config),
                 display_bands=tuple(prepared.ortho.display_bands),
+                roles=prepared.ortho.roles.to_json(),
             )
         )
         self.client.send(self.view.message())

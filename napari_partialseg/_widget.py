@@ -18,6 +18,7 @@ from napari_partialseg._draw_panel import DrawPanel
 from napari_partialseg._export_panel import ExportPanel
 from napari_partialseg._exporting import Exporter
 from napari_partialseg._focus import PanelManners
+from napari_partialseg._image_panel import ImagePanel
 from napari_partialseg._layers import MARK
 from napari_partialseg._learn_panel import LearnPanel
 from napari_partialseg._masking import MaskDesk
@@ -87,6 +88,9 @@ class PartialSegWidget(QWidget):
         top.addWidget(open_image)
         top.addWidget(open_project)
         self.banner = Banner()
+        self.image_panel = ImagePanel()
+        self.image_panel.changed.connect(self._use_bands)
+        self.image_panel.refused.connect(self.banner.say)
         self.classes = ClassesPanel(LANDCOVER_AI)
         self.classes.selected.connect(self._choose_class)
         self.classes.edited.connect(self._scheme_edited)
@@ -115,6 +119,7 @@ class PartialSegWidget(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.banner)
         for title, panel, expanded in (
+            ("Image", self.image_panel, False),
             ("Classes", self.classes, True),
             ("Draw", self.draw, True),
             ("Learn", self.learn, True),
@@ -214,8 +219,10 @@ class PartialSegWidget(QWidget):
             f"<br><span style='font-size: small'>project: {prepared.project.folder.name}</span>"
         )
         self._title.setToolTip(str(prepared.project.folder))
+        self.image_panel.set_image(prepared.ortho, editable=not session.read_only)
         if prepared.note:
             self.banner.say(prepared.note)
+        if session.read_only:
             self.learn.show_state("stopped", "open for reading only")
         self.classes.select(0)
         self._show_class()
@@ -250,6 +257,19 @@ class PartialSegWidget(QWidget):
         path = QFileDialog.getExistingDirectory(self, "Open a project folder (.partialseg)")
         if path:
             self.open_path(path)
+
+    def _use_bands(self, roles: Any) -> None:
+        """Use the image's bands otherwise: it is closed and opened again, here and in the worker."""
+        if self.session is None or self.session.read_only:
+            return
+        prepared = self.session.prepared
+        path, folder = prepared.ortho.path, prepared.project.folder
+        try:
+            prepared.project.set_roles(prepared.entry.id, roles)
+        except PartialSegError as error:
+            self.banner.say(str(error))
+            return
+        self.open_path(path, folder=folder)
 
     # ----------------------------------------------------------------------------------------------------- drawing
 
@@ -328,6 +348,7 @@ class PartialSegWidget(QWidget):
         self._score_timer.stop()
         self._clear_work_keys()
         self.draw.set_session(None)
+        self.image_panel.set_image(None)
         self.learn.set_ready(False)
         self.mask_desk.set_session(None)
         self.exporter.set_session(None)

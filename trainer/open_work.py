@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
 from annotations.mask import SparseMask
 from annotations.orthophoto import open_orthophoto
@@ -65,7 +66,9 @@ class OpenWork:
     def __init__(self, message: protocol.Open, threads: int, clock: Callable[[], float]) -> None:
         self.config = from_plain(WorkConfig, message.config)
         self.scheme = ClassScheme.from_json(message.classes)
-        self.ortho: Orthophoto = open_orthophoto(message.image, message.display_bands or None)
+        self.ortho: Orthophoto = open_orthophoto(
+            message.image, message.display_bands or None, BandRoles.from_json(message.roles)
+        )
         self.image = BlockCache(self.ortho)
         self.coarse = Pyramid(self.image)
         self.labels_path = Path(message.labels)

@@ -73,6 +73,8 @@ class Open(Message):
         `ClassScheme.to_json()`.
     config : dict
         A `WorkConfig` as plain values.
+    roles : dict, optional
+        `BandRoles.to_json()`: what the orthophoto's bands are used for; the usual where missing.
     """
 
     image: str
@@ -84,6 +86,7 @@ class Open(Message):
     classes: list[dict[str, Any]]
     config: dict[str, Any] = field(default_factory=dict)
     display_bands: tuple[int, ...] = ()
+    roles: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
