@@ -45,7 +45,7 @@ _BLOCK_CACHE_BYTES: Final = 192 * 2**20
 # Formats that decode from the top: a window at the bottom costs the whole image, so they are decoded once and kept.
 _SEQUENTIAL: Final = frozenset({"PNG", "JPEG", "GIF", "WEBP"})
 # `warnings.catch_warnings` changes the process's filters: two threads in it at once would leave each other's behind.
-_warnings_lock = threading.Lock()
+_warnings_lock = threading.RLock()
 
 
 def hold_block_cache() -> None:

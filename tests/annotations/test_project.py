@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -242,3 +243,33 @@ def test_without_leave_to_write_beside_the_image_the_project_goes_to_the_users_d
     assert first != second
     assert first.name.startswith("a-") and first.suffix == ".partialseg"
     assert first == Project.folder_for("/pictures/a.tif")
+
+
+def test_a_project_of_the_first_version_opens_with_its_fingerprint_and_bands(tmp_path):
+    from annotations.band_roles import BandRoles
+
+    ortho = photo(tmp_path / "a.tif")
+    folder = tmp_path / "a.partialseg"
+    with Project.create(folder, LANDCOVER_AI) as project:
+        entry = project.add_image(ortho)
+        assert entry.roles == ortho.roles == BandRoles((0, 1, 2))
+    document = json.loads((folder / "project.json").read_text())
+    # As it was taken then: of the size, the type and the bytes of the file.
+    digest = hashlib.blake2b(json.dumps([60, 80, 3, "|u1"]).encode(), digest_size=16)
+    content = ortho.path.read_bytes()
+    digest.update(str(len(content)).encode() + content)
+    del document["images"][0]["roles"]
+    document["images"][0]["fingerprint"] = digest.hexdigest()
+    (folder / "project.json").write_text(json.dumps(document))
+    with Project.open(folder) as again:
+        (old,) = again.images
+        assert old.roles is None
+        old.check(ortho)
+        assert again.add_image(ortho) == old
+        assert again.relocate(old.id, ortho).fingerprint == ortho.fingerprint
+        chosen = again.set_roles(old.id, BandRoles((2,), nodata=(0.0,)))
+        assert chosen.roles == BandRoles((2,), nodata=(0.0,))
+    with Project.open(folder, write=False) as again, pytest.raises(ProjectError, match="read-only"):
+        again.set_roles(old.id, BandRoles((0,)))
+    with pytest.raises(ProjectError, match="changed since"):
+        old.check(photo(tmp_path / "a.tif", 1))
