@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = [
     "LabelError",
+    "OrthophotoChangedError",
+    "OrthophotoError",
+    "OrthophotoMissingError",
     "PartialSegError",
     "ProjectError",
     "ProjectLockedError",
@@ -31,6 +39,41 @@ class UnplacedMaskError(LabelError):
 
 class ProjectError(PartialSegError):
     """A project folder is damaged, incomplete, or does not fit what it is used with."""
+
+
+class OrthophotoError(ProjectError):
+    """The orthophoto of a project is not where it was, or not what it was; the project can be told where it is.
+
+    Attributes
+    ----------
+    project : Path
+        The project's folder.
+    image_id : str
+        Which of its images.
+    """
+
+    def __init__(self, text: str, project: Path, image_id: str) -> None:
+        super().__init__(text)
+        self.project = project
+        self.image_id = image_id
+
+
+class OrthophotoMissingError(OrthophotoError):
+    """The orthophoto of a project is not where it was."""
+
+
+class OrthophotoChangedError(OrthophotoError):
+    """An image is not the one that was labelled, or has changed since.
+
+    Attributes
+    ----------
+    same_size : bool
+        Whether it has as many rows and columns, so that a person may say that the ground is the same.
+    """
+
+    def __init__(self, text: str, project: Path, image_id: str, *, same_size: bool) -> None:
+        super().__init__(text, project, image_id)
+        self.same_size = same_size
 
 
 class ProjectVersionError(ProjectError):

@@ -16,7 +16,13 @@ from platformdirs import user_data_path
 
 from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
-from annotations.errors import LabelError, ProjectError, ProjectVersionError
+from annotations.errors import (
+    LabelError,
+    OrthophotoChangedError,
+    OrthophotoMissingError,
+    ProjectError,
+    ProjectVersionError,
+)
 from annotations.files import read_json, write_atomically
 from annotations.lock import ProjectLock
 from annotations.mask import SparseMask
@@ -68,7 +74,7 @@ class ImageEntry:
 
         Raises
         ------
-        ProjectError
+        OrthophotoMissingError
             It is in neither place.
         """
         root = self.folder.parent.parent
@@ -77,23 +83,32 @@ class ImageEntry:
             if place is not None and place.exists():
                 return place
         places = f"{beside} nor at {self.path}" if beside not in (None, self.path) else f"{self.path}"
-        raise ProjectError(
+        raise OrthophotoMissingError(
             f"{root}: the orthophoto of image {self.id} is neither at {places}. "
-            "Put it back, connect its drive, or tell the project where it is now. The labels are safe."
+            "Put it back, connect its drive, or tell the project where it is now. The labels are safe.",
+            root,
+            self.id,
         )
 
     def check(self, ortho: Orthophoto) -> None:
-        """Raise ProjectError where an orthophoto is not the one that was labelled, or has changed since."""
+        """Raise OrthophotoChangedError where an orthophoto is not the one that was labelled, or has changed since."""
+        root = self.folder.parent.parent
         if tuple(ortho.shape) != self.shape:
-            raise ProjectError(
+            raise OrthophotoChangedError(
                 f"{ortho.path}: {ortho.shape[0]} x {ortho.shape[1]} pixels (height x width), but the labels were drawn "
-                f"on {self.shape[0]} x {self.shape[1]}. Open the image of this project, or start a new project."
+                f"on {self.shape[0]} x {self.shape[1]}. Open the image of this project, or start a new project.",
+                root,
+                self.id,
+                same_size=False,
             )
         if not ortho.matches(self.fingerprint):
-            raise ProjectError(
+            raise OrthophotoChangedError(
                 f"{ortho.path}: the image has changed since it was labelled (fingerprint {ortho.fingerprint}, then "
                 f"{self.fingerprint}). Put the old file back, start a new project, or accept the new image if "
-                "the ground lies in it where it did."
+                "the ground lies in it where it did.",
+                root,
+                self.id,
+                same_size=True,
             )
 
 

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_partialseg._loss_plot import LossPlot
+from napari_partialseg._words import ElidedLabel, as_text
 from trainer.config import DeviceConfig, ModelConfig, WorkConfig
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _COLOURS = {
     "stopped": "#9aa5b1",
     "died": "#e4572e",
 }
+_STILL = frozenset({"starting", "waiting", "stopped", "died"})  # neither learning nor predicting
 _MODELS = {"UNet": "unet", "UNet++": "unetplusplus"}
 _WIDTHS = (8, 16, 32, 64)
 _STARTS = {"starter weights": "starter", "nothing": "none"}
@@ -61,6 +63,8 @@ class LearnPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._config = WorkConfig()
+        self._stale = False  # whether what comes is still of the orthophoto before
+        self._seen_one = False
         self._train = QPushButton("Train")
         self._train.setToolTip("Train from now on; new strokes are taken in as you draw")
         self._train.clicked.connect(self.train)
@@ -71,31 +75,44 @@ class LearnPanel(QWidget):
         self._stop.setToolTip("Stop training and predicting, and save")
         self._stop.clicked.connect(self.stop)
         buttons = QHBoxLayout()
+        buttons.setSpacing(4)
         for button in (self._train, self._pause, self._stop):
             buttons.addWidget(button)
         self._dot = QLabel("●")
-        self._state = QLabel("no orthophoto open")
-        self._state.setWordWrap(True)
+        self._dot.setFixedWidth(16)
+        self._state = ElidedLabel("no orthophoto open")
         state = QHBoxLayout()
+        state.setSpacing(4)
         state.addWidget(self._dot)
         state.addWidget(self._state, 1)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(True)
-        self._bar.setFormat("map: %v of %m blocks")
-        self._bar.setMaximumHeight(14)
+        self._bar = _Bar()
         self.plot = LossPlot()
         figures = QGridLayout()
-        figures.setHorizontalSpacing(12)
+        figures.setHorizontalSpacing(4)
+        figures.setVerticalSpacing(0)
         self._figures: dict[str, QLabel] = {}
         for i, (name, title) in enumerate(
             (("step", "step"), ("rate", "steps/s"), ("loss", "loss"), ("score", "mIoU")),
         ):
-            value = QLabel("–")
-            figures.addWidget(QLabel(title), i // 2, 2 * (i % 2))
-            figures.addWidget(value, i // 2, 2 * (i % 2) + 1)
+            value, heading = QLabel("–"), QLabel(title)
+            heading.setStyleSheet("font-size: 11px")
+            for row, label in enumerate((heading, value)):
+                label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+                figures.addWidget(label, row, i)
+            figures.setColumnStretch(i, 1)
             self._figures[name] = value
         self._figures["score"].setToolTip("Against the truth mask, if one is loaded")
+        # What must stay in sight whatever is scrolled; the dock lays it out below the sections.
+        self.controls = QWidget()
+        control = QVBoxLayout(self.controls)
+        control.setContentsMargins(0, 0, 0, 0)
+        control.setSpacing(4)
+        control.addLayout(state)
+        control.addWidget(self._bar)
+        control.addLayout(figures)
+        control.addLayout(buttons)
         self._device = QLabel("")
+        self._device.setTextFormat(Qt.TextFormat.PlainText)
         self._device.setWordWrap(True)
         self._model = QComboBox()
         self._model.addItems(list(_MODELS))
@@ -126,11 +143,8 @@ class LearnPanel(QWidget):
         network.addRow("starts from", self._start)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(buttons)
-        layout.addLayout(state)
-        layout.addWidget(self._bar)
+        layout.addWidget(self.controls)
         layout.addWidget(self.plot)
-        layout.addLayout(figures)
         layout.addWidget(self._device)
         layout.addLayout(network)
         layout.addWidget(self._afresh)
@@ -141,6 +155,28 @@ class LearnPanel(QWidget):
         """Allow or forbid training."""
         for widget in (self._train, self._pause, self._stop, self._afresh):
             widget.setEnabled(ready)
+
+    def begin(self, config: WorkConfig) -> None:
+        """Show a configuration, and nothing yet of how its orthophoto is learnt."""
+        self.set_config(config)
+        self.clear()
+        # The worker may still be telling of the one before, until it says that it has opened this one.
+        self._stale, self._seen_one = self._seen_one, True
+        self.show_state("starting", "opening the orthophoto")
+
+    def end(self) -> None:
+        """Show that nothing is open."""
+        self.clear()
+        self.show_state("stopped", "no orthophoto open")
+
+    def clear(self) -> None:
+        """Forget all figures and the curve."""
+        for value in self._figures.values():
+            value.setText("–")
+        self.plot.clear()
+        self._device.setText("")
+        self._device.setToolTip("")
+        self._bar.show_blocks(0, 0, None)
 
     def set_config(self, config: WorkConfig) -> None:
         """Show a configuration."""
@@ -162,7 +198,7 @@ class LearnPanel(QWidget):
         if place < 0:
             place = self._start.count() - 1  # before the entry that asks for a file
             self._start.insertItem(place, f"{Path(start).parent.name}/{Path(start).name}", start)
-            self._start.setItemData(place, start, Qt.ItemDataRole.ToolTipRole)
+            self._start.setItemData(place, as_text(start), Qt.ItemDataRole.ToolTipRole)
         self._start.setCurrentIndex(place)
 
     def _start_chosen(self, place: int) -> None:
@@ -200,33 +236,65 @@ class LearnPanel(QWidget):
         self._dot.setStyleSheet(f"color: {_COLOURS.get(state, '#9aa5b1')}")
         self._state.setText(text[:1].upper() + text[1:])
         self._train.setText("Training" if state == "training" else "Train")
+        if state in _STILL:  # nothing is being predicted: no time is left to wait for
+            self._bar.show_left(None)
+            self._figures["rate"].setText("–")
 
     def show_opened(self, message: protocol.Opened) -> None:
         """Show device, precision and network."""
+        self._stale = False
         many = "thread" if message.threads == 1 else "threads"
         threads = f", {message.threads} {many}" if message.device == "cpu" else ""
         begun = {"starter": "starter weights", "none": "random weights"}.get(message.start, Path(message.start).name)
         self._device.setText(f"{message.model}, from {begun}; on {message.device}{threads}, {message.precision}")
-        self._device.setToolTip(message.reason)
+        self._device.setToolTip(as_text(message.reason))
         self._figures["step"].setText(f"{message.step:,}")
         if message.step == 0:
             self.plot.clear()
+            for name in ("loss", "rate"):
+                self._figures[name].setText("–")
+            self._bar.show_blocks(0, 0, None)
 
     def show_progress(self, message: protocol.Progress) -> None:
         """Show figures, curve and how far the map is."""
+        if self._stale:
+            return
         self._figures["step"].setText(f"{message.step:,}")
         self._figures["rate"].setText(f"{message.steps_per_second:.1f}")
         if message.loss is not None:
             self._figures["loss"].setText(f"{message.loss:.3f}")
             self.plot.add(message.step, message.loss)
-        self._bar.setMaximum(max(message.total, 1))
-        self._bar.setValue(message.done)
-        left = "" if message.seconds_left is None else f", {_duration(message.seconds_left)} left"
-        self._bar.setFormat(f"map: %v of %m blocks{left}")
+        self._bar.show_blocks(message.done, message.total, message.seconds_left)
 
     def show_score(self, score: float | None) -> None:
         """Show the mIoU against the truth."""
         self._figures["score"].setText("–" if score is None else f"{score:.3f}")
+
+
+class _Bar(QProgressBar):
+    """How many blocks of the map are there, and how long the rest takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextVisible(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setFixedHeight(self.fontMetrics().height() + 6)  # its text inside it
+        self.setStyleSheet(f"QProgressBar {{ min-height: {self.height()}px; max-height: {self.height()}px; }}")
+        self.show_blocks(0, 0, None)
+
+    def show_blocks(self, done: int, total: int, seconds: float | None) -> None:
+        """Show a pass of prediction; of 0 blocks when there is none."""
+        self.setMaximum(max(total, 1))
+        self.setValue(done)
+        self.show_left(seconds if done < total else None)
+
+    def show_left(self, seconds: float | None) -> None:
+        """Show how long the rest takes, or None."""
+        if self.maximum() == 1 and self.value() == 0:
+            self.setFormat("no map yet")
+            return
+        left = "" if seconds is None else f", {_duration(seconds)} left"
+        self.setFormat(f"map: %v of %m blocks{left}")
 
 
 def _duration(seconds: float) -> str:

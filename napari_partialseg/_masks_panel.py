@@ -8,12 +8,13 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_partialseg._words import ElidedLabel
 
 __all__ = ["MasksPanel"]
 
@@ -36,8 +37,7 @@ class MasksPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._truth = QLabel("no truth mask loaded")
-        self._truth.setWordWrap(True)
+        self._truth = ElidedLabel()
         load = QPushButton("Load truth mask…")
         load.setToolTip("A raster of the orthophoto's size with class indices; 255 or nodata where unknown")
         load.clicked.connect(self.load_truth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _SAVE_SECONDS = 0.5  # a person waits for the answer to Ctrl+S, and for no slow disk
+_WATCHERS = ("hand", "present", "fixed", "_saving", "guard", "_prediction_guard", "view", "tiles", "points")
 
 
 class Session(QObject):
@@ -53,6 +55,8 @@ class Session(QObject):
         Something the user should know.
     worker_died(text)
         The worker is gone; `restart_worker` starts it again.
+    on_disk()
+        Labels were written.
     labels_changed()
         Something was drawn or removed.
     scheme_changed()
@@ -67,6 +71,7 @@ class Session(QObject):
     worker_died = Signal(str)
     labels_changed = Signal()
     scheme_changed = Signal()
+    on_disk = Signal()
     _on_disk = Signal(object)
     _not_on_disk = Signal(str)
 
@@ -79,6 +84,16 @@ class Session(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self._closed = False
+        before = list(viewer.layers)
+        try:
+            self._set_up(viewer, prepared, client, image)
+        except BaseException:
+            self._undo(viewer, client, before)
+            raise
+
+    def _set_up(self, viewer: Viewer, prepared: Prepared, client: WorkerClient, image: Image | None) -> None:
+        """Make layers and what watches over them."""
         self.viewer: Viewer = getattr(
             viewer, "__wrapped__", viewer
         )  # napari hands plugins a proxy; layers compare by `is`
@@ -89,7 +104,6 @@ class Session(QObject):
         self.wants_training = False
         self.step = 0  # training steps that the worker's network has seen
         self._revision = 0
-        self._closed = False
         self.layers = make_layers(
             prepared.ortho,
             prepared.levels,
@@ -143,6 +157,22 @@ class Session(QObject):
         client.received.connect(self._receive)
         client.died.connect(self._worker_gone)
         self.open_in_worker()
+
+    def _undo(self, viewer: Viewer, client: WorkerClient, before: list[Any]) -> None:
+        """Leave nothing of a session that could not be made: layers that nobody saves must not be drawn on."""
+        self._closed = True
+        ends = [(name, "stop") for name in _WATCHERS] + [("tracker", "disconnect_layer")]
+        for name, end in ends:
+            part = getattr(self, name, None)
+            with suppress(Exception):
+                if part is not None:
+                    getattr(part, end)()
+        for signal, slot in ((client.received, self._receive), (client.died, self._worker_gone)):
+            with suppress(Exception):
+                signal.disconnect(slot)
+        for layer in [layer for layer in viewer.layers if layer not in before]:
+            viewer.layers.remove(layer)
+        self.deleteLater()
 
     # ------------------------------------------------------------------------------------------------- what it is
 
@@ -321,6 +351,7 @@ class Session(QObject):
             self.points.deselect()
 
     def _send_change(self, region: Region) -> None:
+        self.on_disk.emit()
         self._revision += 1
         self.client.send(protocol.LabelsChanged((region,), self._revision))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QScrollArea, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
 
 from annotations.classes import LANDCOVER_AI
-from annotations.errors import PartialSegError
-from napari_partialseg._background import Job
+from annotations.errors import OrthophotoError, PartialSegError
+from annotations.project import Project
 from napari_partialseg._banner import Banner
 from napari_partialseg._classes_panel import ClassesPanel
 from napari_partialseg._draw_panel import DrawPanel
@@ -21,27 +22,36 @@ from napari_partialseg._focus import PanelManners
 from napari_partialseg._image_panel import ImagePanel
 from napari_partialseg._layers import MARK
 from napari_partialseg._learn_panel import LearnPanel
+from napari_partialseg._locate import RASTERS, Locator
 from napari_partialseg._masking import MaskDesk
 from napari_partialseg._masks_panel import MasksPanel
-from napari_partialseg._prepare import Prepared, prepare
+from napari_partialseg._one_panel import OnePerViewer
+from napari_partialseg._opening import Opener, Wanted, home_of
+from napari_partialseg._panel_layout import Header, PanelLayout
 from napari_partialseg._session import Session
 from napari_partialseg._shortcuts import ClassKeys, WorkKeys
+from napari_partialseg._words import as_text
 from napari_partialseg._worker_client import WorkerClient
 
 if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image
 
+    from annotations.classes import ClassScheme
+    from napari_partialseg._background import Job
+    from napari_partialseg._prepare import Prepared
+
 __all__ = ["PartialSegWidget"]
 
-_RASTERS = "Orthophotos (*.tif *.tiff *.png *.jpg *.jpeg *.vrt *.jp2);;All files (*)"
 _SCORE_MILLISECONDS = 1500
 _SAVE_SECONDS = 10.0
-_HEADING = "text-align: left; font-weight: bold; background: transparent; border: none; padding: 4px 0;"
+_OPENING, _DISK, _WEIGHTS, _WORKER, _SESSION = "opening", "disk", "weights", "worker", "session"  # causes of messages
 
 
-class PartialSegWidget(QWidget):
+class PartialSegWidget(QWidget, metaclass=OnePerViewer):
     """The dock widget: open, draw, train, correct, export.
+
+    A viewer has one: closed by its cross it goes on out of sight, and asked for again it is the same.
 
     Parameters
     ----------
@@ -58,35 +68,46 @@ class PartialSegWidget(QWidget):
         # Started now, so that it has imported torch by the time somebody presses Train.
         self.client = WorkerClient(self) if client is None else client
         self.client.start()
-        self._job: Job | None = None
         self._keys: ClassKeys | None = None
         self._work_keys: WorkKeys | None = None
-        self._window: QObject | None = None
+        self._window: QMainWindow | None = None
         self._closed = False
-        self._opening = False
+        self._scheme_wanted: ClassScheme | None = None  # edited before anything was open
         self.truth_wanted: str | Path | None = None  # loaded as soon as an orthophoto is open
         self._build()
+        self._opener = Opener(lambda: self.session, self._let_go, self._take_up, self)
+        self._opener.changed.connect(self._show_title)
+        self._opener.opened.connect(lambda: self.banner.clear(_OPENING))
+        self._opener.failed.connect(self._could_not_open)
+        self._locator = Locator(self)
+        self._locator.found.connect(lambda path, folder: self.open_path(path, folder=folder))
+        self._locator.failed.connect(self._could_not_open)
         self._score_timer = QTimer(self)
         self._score_timer.setInterval(_SCORE_MILLISECONDS)
         self._score_timer.timeout.connect(self._show_score)
         self.destroyed.connect(self.client.end)
         QTimer.singleShot(0, self._adopt_image)
         napari_viewer.layers.events.inserted.connect(self._layer_added)
+        napari_viewer.events.theme.connect(self._show_theme)
+        self._show_theme()
+        self._show_title()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has not been shut down."""
+        return not self._closed
+
+    @property
+    def _job(self) -> Job | None:
+        return self._opener.job
 
     # ----------------------------------------------------------------------------------------------------- layout
 
     def _build(self) -> None:
-        self._title = QLabel("<b>No orthophoto open</b>")
-        self._title.setWordWrap(True)
-        open_image = QPushButton("Open orthophoto…")
-        open_image.setToolTip("GeoTIFF, PNG or JPEG; a project folder is made beside it")
-        open_image.clicked.connect(self._ask_image)
-        open_project = QPushButton("Open project…")
-        open_project.setToolTip("A folder that ends in .partialseg")
-        open_project.clicked.connect(self._ask_project)
-        top = QHBoxLayout()
-        top.addWidget(open_image)
-        top.addWidget(open_project)
+        self.header = Header()
+        self._title = self.header.title
+        self.header.open_image.clicked.connect(self._ask_image)
+        self.header.open_project.clicked.connect(self._ask_project)
         self.banner = Banner()
         self.image_panel = ImagePanel()
         self.image_panel.changed.connect(self._use_bands)
@@ -111,53 +132,51 @@ class PartialSegWidget(QWidget):
         self.exporter = Exporter(self.exports, self)
         self.exporter.failed.connect(self.banner.say)
         self.exporter.written.connect(lambda path: self._tell(f"written: {path}"))
-        inner = QWidget()
-        layout = QVBoxLayout(inner)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(6)
-        layout.addWidget(self._title)
-        layout.addLayout(top)
-        layout.addWidget(self.banner)
-        for title, panel, expanded in (
-            ("Image", self.image_panel, False),
-            ("Classes", self.classes, True),
-            ("Draw", self.draw, True),
-            ("Learn", self.learn, True),
-            ("Random and imported labels", self.masks, False),
-            ("Export", self.exports, False),
-        ):
-            section = QCollapsible(title)
-            section.setObjectName("PartialSegSection")
-            section.toggleButton().setStyleSheet(_HEADING)
-            section.layout().setSpacing(2)
-            section.content().layout().setContentsMargins(0, 0, 0, 0)
-            section.addWidget(panel)
-            if expanded:
-                section.expand(animate=False)
-            layout.addWidget(section)
-        layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self._inner, self._bar = inner, scroll.verticalScrollBar()
-        inner.installEventFilter(self)
+        self._layout = PanelLayout(
+            self,
+            above=(self.header, self.banner),
+            sections=(
+                ("Image", self.image_panel, False),
+                ("Classes", self.classes, True),
+                ("Draw", self.draw, True),
+                ("Learn", self.learn, True),
+                ("Random and imported labels", self.masks, False),
+                ("Export", self.exports, False),
+            ),
+            below=(self.learn.controls,),
+        )
         self._manners = PanelManners(self, lambda held: self.session and self.session.hand.hold_move(held))
-        self._fit_width()
 
-    def _fit_width(self) -> None:
-        """No sideways scrolling: the dock is at least as wide as what is in it, also once styles and texts change."""
-        width = max(340, self._inner.minimumSizeHint().width() + self._bar.sizeHint().width() + 4)
-        if width > self.minimumWidth():
-            self.setMinimumWidth(width)
+    def _show_theme(self, event: object = None) -> None:
+        """Fit the theme of the viewer."""
+        back = get_theme(self.viewer.theme).background
+        self.banner.set_dark(QColor(back.as_hex()).lightness() < 128)
+
+    def _show_title(self) -> None:
+        """Say what is open, and what is being read."""
+        session, wanted = self.session, self._opener.reading
+        if session is None:
+            self.header.show_open("", "")
+        else:
+            prepared = session.prepared
+            height, width = prepared.ortho.shape
+            self.header.show_open(
+                prepared.ortho.name,
+                f"{width:,} × {height:,} px, {prepared.ortho.bands} bands; {prepared.project.folder.name}",
+                f"{prepared.ortho.path}\nproject: {prepared.project.folder}",
+            )
+        part = f" {self._opener.part:.0%}" if self._opener.part else ""
+        self.header.show_reading(f"reading {wanted.path.name}…{part}" if wanted is not None else "")
+        # The scheme of a new project is taken as it is when the reading begins.
+        self.classes.setEnabled(not session.read_only if session is not None else wanted is None)
 
     # ----------------------------------------------------------------------------------------------------- opening
 
     def open_path(self, path: str | Path, *, folder: str | Path | None = None, image: Image | None = None) -> None:
         """Open an orthophoto or a project; returns at once, `session` is there when it is read.
+
+        What is open stays open until the new one is ready, and if that fails; only the project that is open itself is
+        closed first, since it cannot be held twice.
 
         Parameters
         ----------
@@ -168,60 +187,59 @@ class PartialSegWidget(QWidget):
         image : napari.layers.Image, optional
             The layer that already shows the raster.
         """
-        self.close_session()
-        self._opening = True
-        self._title.setText(f"<b>{Path(path).name}</b><br>reading…")
-        before = self._job
+        path, home = Path(path), None if folder is None else Path(folder)
+        new = not Project.is_project(home_of(path, home))
+        self.banner.clear(_OPENING)
+        self._opener.open(Wanted(path, home, image, new), self._scheme_wanted or LANDCOVER_AI)
 
-        def read(**tools: Any) -> Prepared:
-            if before is not None:  # it may hold the same project a moment longer
-                before.wait()
-            return prepare(path, folder=folder, **tools)
+    def _could_not_open(self, text: str, error: object, wanted: Wanted) -> None:
+        if isinstance(error, OrthophotoError):
+            self.banner.say(text, "Locate…", lambda: self._locator.ask(error, wanted), cause=_OPENING)
+        else:
+            self.banner.say(text, cause=_OPENING)
 
-        self._job = Job(read, self, dropped=Prepared.close)
-        self._job.progress.connect(lambda part: self._title.setText(f"<b>{Path(path).name}</b><br>reading… {part:.0%}"))
-        self._job.done.connect(lambda prepared: self._show(prepared, image))
-        self._job.failed.connect(self._could_not_open)
-        self._job.start()
-
-    def _could_not_open(self, text: str) -> None:
-        self._opening = False
-        self._title.setText("<b>No orthophoto open</b>")
-        self.banner.say(text)
-
-    def _show(self, prepared: Prepared, image: Image | None) -> None:
-        self._opening = False
-        if self._closed:
-            prepared.close()
-            return
+    def _take_up(self, prepared: Prepared, wanted: Wanted) -> None:
+        """Open a session with what was read."""
         self._watch_window()
-        session = Session(self.viewer, prepared, self.client, image, self)
+        session = Session(self.viewer, prepared, self.client, wanted.image, self)
+        try:
+            self._show(session, prepared)
+        except BaseException:
+            self.session = session
+            self._let_go()
+            raise
+        dropped, self._scheme_wanted = self._scheme_wanted, None
+        if dropped is not None and dropped != session.scheme:
+            self.banner.say(
+                f"{prepared.project.folder.name} has classes of its own, which are shown now; those edited before it "
+                "was opened are not used.",
+                cause=_SESSION,
+            )
+        if wanted.training:
+            self.train()
+
+    def _show(self, session: Session, prepared: Prepared) -> None:
         self.session = session
         session.status.connect(lambda m: self.learn.show_state(m.state, m.text))
-        session.opened.connect(self.learn.show_opened)
+        session.opened.connect(self._worker_opened)
         session.progress.connect(self.learn.show_progress)
-        session.problem.connect(self.banner.say)
+        session.saved.connect(lambda _: self.banner.clear(_WEIGHTS))
+        session.problem.connect(self._problem)
+        session.on_disk.connect(self._labels_on_disk)
         session.worker_died.connect(self._worker_died)
         session.labels_changed.connect(self._show_counts)
         session.scheme_changed.connect(self._show_scheme)
         session.hand.changed.connect(self._show_class)
-        self.learn.set_config(session.config)
+        self.learn.begin(session.config)
         self.learn.set_ready(not session.read_only)
         self.draw.set_session(session)
-        self.classes.setEnabled(not session.read_only)
         self.mask_desk.set_session(session)
         self.exporter.set_session(session)
         self._show_scheme()
         self._show_counts()
-        height, width = prepared.ortho.shape
-        self._title.setText(
-            f"<b>{prepared.ortho.name}</b><br>{width:,} × {height:,} px, {prepared.ortho.bands} bands"
-            f"<br><span style='font-size: small'>project: {prepared.project.folder.name}</span>"
-        )
-        self._title.setToolTip(str(prepared.project.folder))
         self.image_panel.set_image(prepared.ortho, editable=not session.read_only)
         if prepared.note:
-            self.banner.say(prepared.note)
+            self.banner.say(prepared.note, cause=_SESSION)
         if session.read_only:
             self.learn.show_state("stopped", "open for reading only")
         self.classes.select(0)
@@ -235,7 +253,7 @@ class PartialSegWidget(QWidget):
 
     def _adopt_image(self) -> None:
         """Open the orthophoto that napari has loaded (napari IMAGE -w napari-partialseg, or File > Open)."""
-        if self._closed or self.session is not None or self._opening:
+        if self._closed or self.session is not None or self._opener.reading is not None:
             return
         for layer in self.viewer.layers:
             if layer.metadata.get(MARK) == "image" and "path" in layer.metadata:
@@ -245,11 +263,11 @@ class PartialSegWidget(QWidget):
                 return
 
     def _layer_added(self, event: Any) -> None:
-        if event.value.metadata.get(MARK) == "image" and self.session is None and not self._opening:
+        if event.value.metadata.get(MARK) == "image" and self.session is None and self._opener.reading is None:
             QTimer.singleShot(0, self._adopt_image)  # not while napari is still adding it
 
     def _ask_image(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open an orthophoto", "", _RASTERS)
+        path, _ = QFileDialog.getOpenFileName(self, "Open an orthophoto", "", RASTERS)
         if path:
             self.open_path(path)
 
@@ -289,6 +307,7 @@ class PartialSegWidget(QWidget):
 
     def _scheme_edited(self, scheme: Any) -> None:
         if self.session is None:
+            self._scheme_wanted = scheme  # for the project that is made next
             return
         try:
             self.session.set_scheme(scheme)
@@ -327,22 +346,50 @@ class PartialSegWidget(QWidget):
             "Start afresh?",
             "What the network has learnt is set aside (the file stays in the project) and training begins with new "
             "weights. Your labels are kept.",
+            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
+            QMessageBox.StandardButton.No,
         )
         if answer == QMessageBox.StandardButton.Yes and self.session is not None:
             self.session.start_afresh(config)
+
+    def _worker_opened(self, message: Any) -> None:
+        self.banner.clear(_WORKER)
+        self.learn.show_opened(message)
+
+    def _problem(self, text: str) -> None:
+        """Say it, until it is mended or something else is open."""
+        session = self.session
+        if session is None:
+            return
+        if text == str(session.prepared.store.last_error):
+            cause = _DISK
+        elif text.startswith(str(session.prepared.project.weights)):
+            cause = _WEIGHTS
+        else:
+            cause = _SESSION
+        self.banner.say(text, cause=cause, alone=cause != _SESSION)
+
+    def _labels_on_disk(self) -> None:
+        if self.session is not None and self.session.prepared.store.last_error is None:
+            self.banner.clear(_DISK)
 
     def _worker_died(self, text: str) -> None:
         self.learn.show_state("died", "the worker is not running")
         session = self.session
         if session is not None:
-            self.banner.say(text, "Restart worker", session.restart_worker, detail=self.client.last_lines)
+            self.banner.say(
+                text, "Restart worker", session.restart_worker, detail=self.client.last_lines, cause=_WORKER
+            )
 
     # ------------------------------------------------------------------------------------------------------ ending
 
     def close_session(self) -> None:
+        """Save and close what is open, and open nothing else."""
+        self._opener.give_up()
+        self._let_go()
+
+    def _let_go(self) -> None:
         """Save and close what is open."""
-        if self._job is not None:
-            self._job.cancel()
         if self.session is None:
             return
         self._score_timer.stop()
@@ -350,19 +397,25 @@ class PartialSegWidget(QWidget):
         self.draw.set_session(None)
         self.image_panel.set_image(None)
         self.learn.set_ready(False)
+        self.learn.end()
         self.mask_desk.set_session(None)
         self.exporter.set_session(None)
         self._save_or_ask()
         session, self.session = self.session, None
         session.close(remove_layers=True)
         session.deleteLater()
-        self._title.setText("<b>No orthophoto open</b>")
+        for cause in (_DISK, _WEIGHTS, _WORKER, _SESSION):
+            self.banner.clear(cause)
+        self.classes.set_scheme(LANDCOVER_AI)
+        self.classes.set_counts([0] * len(LANDCOVER_AI))
+        self._show_title()
 
-    def shut_down(self) -> None:
-        """End the worker and close the project; the viewer is closing."""
+    def shut_down(self, *, remove_layers: bool = True) -> None:
+        """End the worker and close the project; what goes on without the panel would be saved by nobody."""
         if self._closed:
             return
         self._closed = True
+        self.viewer.events.theme.disconnect(self._show_theme)
         self.viewer.layers.events.inserted.disconnect(self._layer_added)
         self._clear_work_keys()
         if self._keys is not None:
@@ -372,15 +425,15 @@ class PartialSegWidget(QWidget):
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None
-        if self._job is not None:
-            self._job.cancel()
+        self._opener.give_up()
+        self._locator.stop()
         self._score_timer.stop()
         for part in (self.draw, self.mask_desk, self.exporter):
             part.set_session(None)
         self.client.end()
         if self.session is not None:
             self._save_or_ask()
-            self.session.close()
+            self.session.close(remove_layers=remove_layers)
             self.session.deleteLater()
             self.session = None
 
@@ -396,26 +449,43 @@ class PartialSegWidget(QWidget):
             text = (
                 f"{store.last_error or 'The disk is slow.'}\n\nMake room and try again; else the last strokes are lost."
             )
-            if QMessageBox.warning(self, "Labels not saved", text, buttons) == QMessageBox.StandardButton.Discard:
+            if (
+                QMessageBox.warning(self, "Labels not saved", as_text(text), buttons)
+                == QMessageBox.StandardButton.Discard
+            ):
                 return
 
     def _watch_window(self) -> None:
-        window = self.window()
-        if self._window is None and window is not self:
+        window = self.parentWidget()
+        while window is not None and not isinstance(window, QMainWindow):
+            window = window.parentWidget()
+        if self._window is None and window is not None and not self._closed:
             self._window = window
             window.installEventFilter(self)
             self._keys = ClassKeys(window, self._choose_class, self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Follow the width of the panels, and shut down when the main window has closed.
+        """Shut down when the main window has closed.
 
         Its close event comes before anybody could still say no.
         """
-        if watched is self._inner and event.type() == QEvent.Type.LayoutRequest:
-            self._fit_width()
         if watched is self._window and event.type() == QEvent.Type.Hide and not event.spontaneous():
-            self.shut_down()
+            self.shut_down(remove_layers=False)  # the layers go with the viewer
         return False
+
+    def event(self, event: QEvent) -> bool:
+        """Stay, out of sight, when the dock is taken away: napari's cross closes the panel, not the project."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None and self._window is not None:
+            # Held until then, since nobody else does once the dock is gone.
+            QTimer.singleShot(0, lambda panel=self: panel._stay())
+        elif event.type() == QEvent.Type.ParentChange:
+            QTimer.singleShot(0, self._watch_window)
+        return bool(super().event(event))
+
+    def _stay(self) -> None:
+        if not self._closed and self.parent() is None and self._window is not None:
+            self.setParent(self._window)
+            self.hide()
 
     def closeEvent(self, event: Any) -> None:
         """Shut down when the widget itself is closed."""

@@ -1,0 +1,127 @@
+"""How the panel is laid out: what must always be in sight stands above and below, the rest is scrolled between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from napari_partialseg._section import Section
+from napari_partialseg._words import ElidedLabel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Header", "PanelLayout"]
+
+_NARROWEST = 300  # so that a dock of 320 px holds it
+
+
+class Header(QWidget):
+    """What is open, and the buttons that open something else."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = ElidedLabel()
+        font = self.title.font()
+        font.setBold(True)
+        self.title.setFont(font)
+        self.title.setStyleSheet("font-weight: bold")
+        self.about = ElidedLabel()
+        self.reading = ElidedLabel()
+        self.open_image = QPushButton("Open orthophoto…")
+        self.open_image.setToolTip("GeoTIFF, PNG or JPEG; a project folder is made beside it")
+        self.open_project = QPushButton("Open project…")
+        self.open_project.setToolTip("A folder that ends in .partialseg")
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        buttons.addWidget(self.open_image, 1)
+        buttons.addWidget(self.open_project, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.title)
+        layout.addWidget(self.about)
+        layout.addWidget(self.reading)
+        layout.addLayout(buttons)
+        self.show_open("", "")
+
+    def show_open(self, name: str, about: str, tip: str = "") -> None:
+        """Show what is open; "" for nothing."""
+        self.title.setText(name or "No orthophoto open")
+        self.about.setText(about)
+        self.about.setVisible(bool(about))
+        self.title.set_tip(tip)
+        self.about.set_tip(tip)
+
+    def show_reading(self, text: str) -> None:
+        """Show what is being read; "" for nothing."""
+        self.reading.setText(text)
+        self.reading.setVisible(bool(text))
+
+
+class PanelLayout(QObject):
+    """Lays out the panel.
+
+    Parameters
+    ----------
+    panel : QWidget
+        What is laid out.
+    above, below : sequence of QWidget
+        Always in sight.
+    sections : sequence of (title, QWidget, expanded)
+        Scrolled.
+    """
+
+    def __init__(
+        self,
+        panel: QWidget,
+        above: Sequence[QWidget],
+        sections: Sequence[tuple[str, QWidget, bool]],
+        below: Sequence[QWidget],
+    ) -> None:
+        super().__init__(panel)
+        self.inner = QWidget()
+        layout = QVBoxLayout(self.inner)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(4)
+        for title, content, expanded in sections:
+            layout.addWidget(Section(title, content, expanded=expanded))
+        layout.addStretch(1)
+        self.scroll = QScrollArea()
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setWidget(self.inner)
+        outer = QVBoxLayout(panel)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(_strip(above, "above"))
+        outer.addWidget(self.scroll, 1)
+        outer.addWidget(_strip(below, "below"))
+        self._panel = panel
+        self.inner.installEventFilter(self)
+        self.fit_width()
+
+    def fit_width(self) -> None:
+        """No sideways scrolling: the dock is at least as wide as what is in it, also once styles and texts change."""
+        bar = self.scroll.verticalScrollBar().sizeHint().width()
+        self._panel.setMinimumWidth(max(_NARROWEST, self.inner.minimumSizeHint().width() + bar))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the width of the panels."""
+        if watched is self.inner and event.type() == QEvent.Type.LayoutRequest:
+            self.fit_width()
+        return False
+
+
+def _strip(widgets: Sequence[QWidget], name: str) -> QWidget:
+    strip = QWidget()
+    strip.setObjectName(f"PartialSeg_{name}")
+    layout = QVBoxLayout(strip)
+    layout.setContentsMargins(8, 6, 8, 6)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return strip
