@@ -47,6 +47,9 @@ _SCORE_MILLISECONDS = 1500
 _SAVE_SECONDS = 10.0
 _OPENING, _DISK, _WEIGHTS, _WORKER, _SESSION = "opening", "disk", "weights", "worker", "session"  # causes of messages
 
+_between: set[PartialSegWidget] = set()
+"""Panels without a dock and a window for a moment: nobody else holds them."""
+
 
 class PartialSegWidget(QWidget, metaclass=OnePerViewer):
     """The dock widget: open, draw, train, correct, export.
@@ -63,6 +66,8 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, client: WorkerClient | None = None) -> None:
         super().__init__()
+        self._closed = False
+        self._window: QMainWindow | None = None
         self.viewer = napari_viewer
         self.session: Session | None = None
         # Started now, so that it has imported torch by the time somebody presses Train.
@@ -70,8 +75,6 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.client.start()
         self._keys: ClassKeys | None = None
         self._work_keys: WorkKeys | None = None
-        self._window: QMainWindow | None = None
-        self._closed = False
         self._scheme_wanted: ClassScheme | None = None  # edited before anything was open
         self.truth_wanted: str | Path | None = None  # loaded as soon as an orthophoto is open
         self._build()
@@ -82,6 +85,9 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._locator = Locator(self)
         self._locator.found.connect(lambda path, folder: self.open_path(path, folder=folder))
         self._locator.failed.connect(self._could_not_open)
+        self._stay_timer = QTimer(self)
+        self._stay_timer.setSingleShot(True)
+        self._stay_timer.timeout.connect(self._stay)
         self._score_timer = QTimer(self)
         self._score_timer.setInterval(_SCORE_MILLISECONDS)
         self._score_timer.timeout.connect(self._show_score)
@@ -415,6 +421,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         if self._closed:
             return
         self._closed = True
+        _between.discard(self)
         self.viewer.events.theme.disconnect(self._show_theme)
         self.viewer.layers.events.inserted.disconnect(self._layer_added)
         self._clear_work_keys()
@@ -475,14 +482,16 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
 
     def event(self, event: QEvent) -> bool:
         """Stay, out of sight, when the dock is taken away: napari's cross closes the panel, not the project."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None and self._window is not None:
-            # Held until then, since nobody else does once the dock is gone.
-            QTimer.singleShot(0, lambda panel=self: panel._stay())
-        elif event.type() == QEvent.Type.ParentChange:
-            QTimer.singleShot(0, self._watch_window)
+        if event.type() == QEvent.Type.ParentChange and not self._closed:
+            if self.parent() is not None:
+                self._watch_window()
+            elif self._window is not None:
+                _between.add(self)
+                self._stay_timer.start()
         return bool(super().event(event))
 
     def _stay(self) -> None:
+        _between.discard(self)
         if not self._closed and self.parent() is None and self._window is not None:
             self.setParent(self._window)
             self.hide()
