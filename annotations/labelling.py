@@ -314,7 +314,12 @@ class Labelling:
         if self._project is not None:
             self._project.set_scheme(scheme)
         if store is not None:
-            store.set_scheme(scheme, checked=True)
+            try:
+                store.set_scheme(scheme, checked=True)
+            except OSError:
+                if self._project is None:
+                    raise
+                store.mask.scheme = scheme  # it is in force; the mask's file follows on the next opening
 
     # ------------------------------------------------------------------------------------------------------ history
 

@@ -53,6 +53,7 @@ class MaskDesk(QObject):
         panel.import_labels.connect(lambda: self._ask("Import labels", self.import_labels))
         panel.draw_random.connect(self.draw_random)
         panel.clear_random.connect(self.clear_random)
+        panel.clear_imported.connect(self.clear_imported)
 
     def set_session(self, session: Session | None) -> None:
         """Work on this session from now on."""
@@ -98,6 +99,11 @@ class MaskDesk(QObject):
         """Take all random labels away; what was drawn stays."""
         if self._session is not None:
             self.done.emit(f"{self._session.remove_origin('random'):,} random labels removed")
+
+    def clear_imported(self) -> None:
+        """Take all imported labels away; what was drawn stays."""
+        if self._session is not None:
+            self.done.emit(f"{self._session.remove_origin('imported'):,} imported labels removed")
 
     def _ask(self, title: str, act: Callable[[str], None]) -> None:
         path, _ = QFileDialog.getOpenFileName(self._panel, title, "", _MASKS)

@@ -24,7 +24,7 @@ class MasksPanel(QWidget):
 
     Signals
     -------
-    load_truth(), import_labels(), clear_random()
+    load_truth(), import_labels(), clear_random(), clear_imported()
         What the user asked for.
     draw_random(fraction, seed, per_class)
         Draw this part of the known pixels, 0 to 1.
@@ -33,6 +33,7 @@ class MasksPanel(QWidget):
     load_truth = Signal()
     import_labels = Signal()
     clear_random = Signal()
+    clear_imported = Signal()
     draw_random = Signal(float, int, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -73,6 +74,9 @@ class MasksPanel(QWidget):
         other = QPushButton("Import labels from a file…")
         other.setToolTip("Fill in labels from a mask; what you drew yourself stays")
         other.clicked.connect(self.import_labels)
+        back = QPushButton("Remove imported labels")
+        back.setToolTip("What you drew yourself stays")
+        back.clicked.connect(self.clear_imported)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(load)
@@ -81,6 +85,7 @@ class MasksPanel(QWidget):
         layout.addWidget(self._draw)
         layout.addWidget(self._clear)
         layout.addWidget(other)
+        layout.addWidget(back)
         self.show_truth("")
 
     def show_truth(self, name: str) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
-from annotations.counts import LabelCounts
 from annotations.errors import LabelError
 from annotations.labelling import Labelling
 from annotations.scores import mean_iou
+from napari_partialseg._counting import LabelCounter
 from napari_partialseg._fill import fill_in_view
 from napari_partialseg._fixed import FixedLayers
 from napari_partialseg._guard import ColormapGuard, LabelsGuard, take_over
@@ -128,11 +128,13 @@ class Session(QObject):
             tell=self.problem.emit,
         )
         self.journal = self.labelling.journal
-        self._counts = LabelCounts(prepared.labels)
+        self._counts = LabelCounter(prepared.labels, prepared.ortho, self)
+        self._counts.changed.connect(self.labels_changed)
+        self._counts.hint.connect(self.problem)
         self.tiles = TilePainter(self.layers, self)
         scale = self.layers.labels.scale
         self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
-        fill_in_view(self.layers.labels, self.view.region)
+        fill_in_view(self.layers.labels, self.view.region, prepared.prediction, self.problem.emit)
         self.view.moved.connect(lambda _: self.client.send(self.view.message()))
         self.tracker: LabelTracker | None = None
         self.points: PointKeeper | None = None
@@ -187,8 +189,12 @@ class Session(QObject):
         return self.prepared.project.scheme
 
     def counts(self) -> NDArray[np.int64]:
-        """Return labelled pixels per class."""
+        """Return labelled pixels per class, those that can be learnt."""
         return self._counts.per_class(len(self.scheme))
+
+    def ignored(self) -> int:
+        """Return how many labelled pixels lie where the image has no data: they are kept, and not learnt."""
+        return int(self._counts.ignored(len(self.scheme)).sum())
 
     def score(self) -> float | None:
         """Return the mIoU of the shown prediction against the truth, if one is loaded, on a subsample of 4 Mpx."""
@@ -328,8 +334,7 @@ class Session(QObject):
             self._show_scheme()
         if change.points and self.points is not None:
             self.points.show()
-        for region in change.regions:
-            self._counts.update(region)
+        self._counts.update(change.regions)
         if change:
             self.labels_changed.emit()
 
@@ -427,6 +432,7 @@ class Session(QObject):
         self._saving.stop()
         self.guard.stop()
         self._prediction_guard.stop()
+        self._counts.stop()
         self.view.stop()
         self.tiles.stop()
         self.settle()
