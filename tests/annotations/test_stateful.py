@@ -253,7 +253,8 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.state.names) < 5)
     @rule()
     def add_class(self):
-        last, names = self.labelling.journal.last(back=True), (*self.state.names, f"class {len(self.state.names)}")
+        free = next(f"class {k}" for k in range(9) if f"class {k}" not in self.state.names)
+        last, names = self.labelling.journal.last(back=True), (*self.state.names, free)
         self.labelling.set_scheme(self.schemed(names))
         self.take(replace(self.state, names=names), last)
 
