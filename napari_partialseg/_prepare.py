@@ -163,7 +163,9 @@ def _from_project(
     labels, strokes = found_there.labels, found_there.strokes
     note = " ".join(text for text in (note, found_there.note) if text)
     prediction, confidence = _shared(project, entry, ortho)
-    found = load_prediction(entry.folder, prediction, confidence)
+    lost: list[str] = []
+    found = load_prediction(entry.folder, prediction, confidence, notes=lost, mend=not project.read_only)
+    note = " ".join(text for text in (note, *lost) if text)
     return Prepared(
         project,
         entry,

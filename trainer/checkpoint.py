@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import pickle
 import platform
 import warnings
+import zipfile
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -31,8 +31,11 @@ __all__ = [
     "FORMAT",
     "Checkpoint",
     "CheckpointError",
+    "NewerCheckpointError",
     "load_checkpoint",
     "load_content",
+    "load_safely",
+    "misfit",
     "raw_state_dict",
     "save_checkpoint",
     "versions",
@@ -40,10 +43,15 @@ __all__ = [
 
 FORMAT: Final = 1
 _WRAPPERS: Final = ("module.", "_orig_mod.")
+_MAX_BANDS: Final = 65_535
 
 
 class CheckpointError(PartialSegError):
     """A checkpoint is missing, damaged, of a newer format, or does not fit what it is used with."""
+
+
+class NewerCheckpointError(CheckpointError):
+    """A checkpoint is of a newer format than this version reads: nothing is wrong with it."""
 
 
 def versions() -> dict[str, str]:
@@ -107,6 +115,29 @@ class Checkpoint:
     versions: dict[str, str] = field(default_factory=versions)
     step: int = 0
     imagery: Imagery | None = None
+
+    def misfit(self) -> str:
+        """Say why the weights do not fit the network that the checkpoint names; "" where they do.
+
+        Nothing is allocated for it, however large that network is.
+        """
+        if not 1 <= self.in_channels <= _MAX_BANDS:
+            return f"the checkpoint is for images of {self.in_channels} bands: it is damaged. Train anew."
+        with torch.device("meta"):
+            own = build_model(self.model, self.in_channels, len(self.scheme)).state_dict()
+        reason = misfit(dict(self.state_dict), own)
+        if reason:
+            return (
+                f"the checkpoint's weights do not fit a {self.model.name} of width {self.model.width} with "
+                f"{self.in_channels} bands and {len(self.scheme)} classes ({reason}): it is damaged or was changed by "
+                "hand. Train anew."
+            )
+        if self.normalisation.bands != self.in_channels:
+            return (
+                f"the checkpoint normalises {self.normalisation.bands} bands, but its network takes "
+                f"{self.in_channels}: it is damaged. Train anew."
+            )
+        return ""
 
     def build(self) -> nn.Module:
         """Return the network with these weights, in evaluation mode, on the CPU.
@@ -192,6 +223,70 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, training: dict[str
         ) from error
 
 
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that would take far more memory than its file: torch stores what it writes as it is."""
+    if not zipfile.is_zipfile(path):
+        return  # the format of old versions of torch
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    if any(e.compress_type != zipfile.ZIP_STORED or e.file_size != e.compress_size for e in entries) or (
+        sum(e.file_size for e in entries) > path.stat().st_size
+    ):
+        raise ValueError("it is a compressed archive, which no version of this tool writes")
+
+
+def load_safely(path: Path) -> Any:
+    """Return what torch.save wrote, on the CPU; nothing in the file is executed.
+
+    Raises
+    ------
+    CheckpointError
+        It cannot be read, whatever the reason.
+    """
+    try:
+        _check_archive(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch's guesses about foreign files; ours follows
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of foreign bytes, pickle and torch raise a dozen kinds
+        first_line = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise CheckpointError(
+            f"{path}: not a checkpoint that can be read ({first_line}). It is damaged or of another program; "
+            "copy it again or train anew."
+        ) from error
+
+
+def misfit(state: Any, own: Mapping[str, Tensor]) -> str:
+    """Say why a state dict cannot be loaded into a network; "" where it can.
+
+    Names, shapes, types, layouts and that all values are finite; nothing is allocated for a tensor of another shape.
+
+    Parameters
+    ----------
+    state : object
+        What a file holds in the place of a state dict.
+    own : mapping of str to Tensor
+        The network's own, which may be on the device "meta".
+    """
+    if not isinstance(state, dict):
+        return f"a {type(state).__name__} stands where the weights should be"
+    if missing := [name for name in own if name not in state]:
+        return f"{missing[0]} is missing"
+    if strange := [name for name in state if name not in own]:
+        return f"{str(strange[0])[:80]!r} is no part of that network"
+    for name, wanted in own.items():
+        tensor = state[name]
+        if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
+            return f"{name} is no plain tensor"
+        if tensor.shape != wanted.shape:
+            return f"{name} has the shape {tuple(tensor.shape)}, not {tuple(wanted.shape)}"
+        if tensor.dtype.is_floating_point != wanted.dtype.is_floating_point or tensor.dtype.is_complex:
+            return f"{name} holds {str(tensor.dtype).removeprefix('torch.')}"
+        if tensor.dtype.is_floating_point and not torch.isfinite(tensor).all():
+            return f"{name} holds values that are not finite"
+    return ""
+
+
 def load_content(path: str | Path) -> dict[str, Any]:
     """Read all that a checkpoint holds; nothing in the file is executed.
 
@@ -203,20 +298,11 @@ def load_content(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint. Train first, or check the name.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torch's guesses about foreign files; ours follows
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"{path}: not a checkpoint that can be read ({first_line}). It is damaged or of another program; "
-            "copy it again or train anew."
-        ) from error
+    content = load_safely(path)
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         raise CheckpointError(f"{path}: not a checkpoint of this tool. Choose a best_model.pth that it wrote.")
     if content["format"] > FORMAT:
-        raise CheckpointError(
+        raise NewerCheckpointError(
             f"{path}: written by a newer version (format {content['format']}; this one reads up to {FORMAT}). "
             "Update napari-partialseg."
         )
@@ -233,7 +319,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """
     content = load_content(path)
     try:
-        return Checkpoint(
+        checkpoint = Checkpoint(
             model=from_plain(ModelConfig, content["model"]),
             in_channels=int(content["in_channels"]),
             scheme=ClassScheme.from_json(content["classes"]),
@@ -245,5 +331,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             step=int(content["step"]),
             imagery=Imagery.from_json(content.get("imagery")),
         )
-    except (KeyError, TypeError, ValueError, PartialSegError) as error:
+        reason = checkpoint.misfit()
+    except Exception as error:  # whatever stands in the place of what should be there
         raise CheckpointError(f"{path}: the checkpoint is incomplete or damaged ({error!s}). Train anew.") from error
+    if reason:
+        raise CheckpointError(f"{path}: {reason}")
+    return checkpoint

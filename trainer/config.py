@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from trainer.plain import ConfigError, from_plain, to_plain
+from trainer.plain import ConfigError, check_numbers, from_plain, to_plain
 
 __all__ = [
     "AugmentConfig",
@@ -29,11 +29,10 @@ __all__ = [
 ModelName = Literal["unet", "unetplusplus"]
 
 
-def _positive(owner: object, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        if value <= 0:
-            raise ConfigError(f"{type(owner).__name__}.{name} must be above 0, not {value}")
+_TINY = 1e-12  # a rate, a share: above 0
+_BELOW_ONE = 1 - 1e-12
+_SEEDS = (0, 2**63 - 1)  # what every generator takes
+_MOST_PIXELS = 2**26  # in the crops of a step: 64 crops of 1,024 x 1,024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        _positive(self, "width")
+        check_numbers(self, width=(4, 1024), levels=(2, 6))
         if self.width % 4:
             raise ConfigError(f"ModelConfig.width must be a multiple of 4, not {self.width}")
-        if not 2 <= self.levels <= 6:
-            raise ConfigError(f"ModelConfig.levels must be 2 to 6, not {self.levels}")
         if self.deep_supervision and self.name != "unetplusplus":
             raise ConfigError("deep supervision needs UNet++: choose model.name unetplusplus or switch it off")
         if self.bottleneck == "half" and (self.name != "unet" or self.upsampling != "bilinear"):
@@ -103,13 +100,14 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        _positive(self, "lr", "adam_lr")
-        if not 0 <= self.warmup < 1:
-            raise ConfigError(f"OptimConfig.warmup must be 0 or more and below 1, not {self.warmup}")
-        if not 0 <= self.ema < 1:
-            raise ConfigError(f"OptimConfig.ema must be 0 or more and below 1, not {self.ema}")
-        if self.weight_decay < 0:
-            raise ConfigError(f"OptimConfig.weight_decay must not be negative, not {self.weight_decay}")
+        check_numbers(
+            self,
+            lr=(_TINY, 1e10),
+            adam_lr=(_TINY, 1e10),
+            weight_decay=(0, 100),
+            warmup=(0, _BELOW_ONE),
+            ema=(0, _BELOW_ONE),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +131,19 @@ class AugmentConfig:
     noise: float = 0.0
     """Standard deviation of added noise, in standard deviations of the imagery."""
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_numbers(
+            self,
+            warp=(0, 1),
+            max_shift=(0, 1),
+            max_scale=(0, 0.9),
+            max_rotation=(0, 180),
+            brightness=(0, 10),
+            contrast=(0, 1),
+            noise=(0, 10),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceConfig:
@@ -144,6 +155,10 @@ class DeviceConfig:
     """The faster of what the device does well; the choice and its reason are shown."""
     threads: int = 0
     """CPU threads; 0 for all cores (the worker beside a viewer: as many as the viewer leaves free at the moment)."""
+
+    def __post_init__(self) -> None:
+        """Check the number of threads."""
+        check_numbers(self, threads=(0, 1024))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +182,7 @@ class LabelConfig:
 
     def __post_init__(self) -> None:
         """Check the share."""
-        if not 0 < self.fraction <= 1:
-            raise ConfigError(f"LabelConfig.fraction must be above 0 and at most 1, not {self.fraction}")
-        _positive(self, "clicks", "scribbles")
-        if self.radius < 0:
-            raise ConfigError(f"LabelConfig.radius must not be negative, not {self.radius}")
+        check_numbers(self, fraction=(_TINY, 1), clicks=(1, 100_000), radius=(0, 10_000), scribbles=(1, 10_000))
 
     @property
     def amount(self) -> float:
@@ -218,13 +229,18 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        _positive(self, "epochs", "min_steps", "batch_size", "input_size")
-        if self.class_weights and min(self.class_weights) < 0:
-            raise ConfigError(f"FitConfig.class_weights must not be negative, not {self.class_weights}")
-        if self.seed < 0:
-            raise ConfigError(f"FitConfig.seed must be 0 or more, not {self.seed}")
-        if not 0 <= self.class_balance <= 1:
-            raise ConfigError(f"FitConfig.class_balance must be 0 to 1, not {self.class_balance}")
+        check_numbers(
+            self,
+            epochs=(1, 1_000_000),
+            min_steps=(1, 10_000_000),
+            batch_size=(1, 65_536),
+            input_size=(1, 16_384),
+            seed=_SEEDS,
+            class_balance=(0, 1),
+        )
+        for weight in self.class_weights:
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1e6:
+                raise ConfigError(f"FitConfig.class_weights must be numbers from 0 to 1,000,000, not {weight}")
         if self.input_size % self.model.multiple:
             raise ConfigError(
                 f"FitConfig.input_size {self.input_size} is not a multiple of {self.model.multiple}, "
@@ -243,7 +259,7 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        _positive(self, "block", "batch_size")
+        check_numbers(self, block=(64, 8192), batch_size=(1, 1024))
         if self.block % 64:
             raise ConfigError(f"PredictConfig.block must be a multiple of 64, not {self.block}")
 
@@ -285,16 +301,28 @@ class LiveConfig:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        _positive(self, "lr", "muon_lr", "crop", "batch_size")
-        if not self.start:
+        check_numbers(
+            self,
+            lr=(_TINY, 10),
+            muon_lr=(_TINY, 10),
+            anchor=(0, 1),
+            weight_decay=(0, 100),
+            crop=(32, 4096),
+            batch_size=(1, 1024),
+            ema=(0, _BELOW_ONE),
+            balance=(0, 1),
+            prior=(0, 1),
+            seed=_SEEDS,
+        )
+        if not isinstance(self.start, str) or not self.start or "\0" in self.start:
             raise ConfigError('LiveConfig.start must be "starter", "none" or the path of a checkpoint')
         if self.crop % 32:
             raise ConfigError(f"LiveConfig.crop must be a multiple of 32, not {self.crop}")
-        if not 0 <= self.ema < 1:
-            raise ConfigError(f"LiveConfig.ema must be 0 or more and below 1, not {self.ema}")
-        for name in ("balance", "prior", "anchor"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"LiveConfig.{name} must be 0 to 1, not {getattr(self, name)}")
+        if self.crop * self.crop * self.batch_size > _MOST_PIXELS:
+            raise ConfigError(
+                f"LiveConfig.batch_size {self.batch_size} with crops of {self.crop} x {self.crop} is more than "
+                f"{_MOST_PIXELS:,} pixels in a step: choose smaller crops or fewer"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,12 @@
-"""The finished prediction, kept as zarr beside the labels: classes and confidence outlive the viewer."""
+"""The finished prediction, kept as zarr beside the labels: classes and confidence outlive the viewer.
+
+It can be made anew at any time, so nothing that is wrong with it keeps a project from opening: what is damaged is set
+aside, said, and made again.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +15,7 @@ import zarr
 
 from annotations.classes import NOT_PREDICTED
 from annotations.region import Region
+from trainer.aside import set_damaged_aside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["KeptPrediction", "load_prediction"]
 
 _CHUNK = 512
+_FILLS = {"prediction.zarr": NOT_PREDICTED, "confidence.zarr": 0}
 
 
 class KeptPrediction:
@@ -25,17 +32,22 @@ class KeptPrediction:
     Parameters
     ----------
     folder : Path
-        Where they lie; made anew where they are missing or of another size.
+        Where they lie; made anew where they are missing, damaged or of another size.
     shape : tuple of int
         (H, W) of the orthophoto.
+
+    Attributes
+    ----------
+    notes : list of str
+        What was set aside, a sentence each, for people.
     """
 
     def __init__(self, folder: str | Path, shape: tuple[int, int]) -> None:
+        self.folder = Path(folder)
         self.shape = shape
-        self._arrays = [
-            _open_or_make(Path(folder) / "prediction.zarr", shape, NOT_PREDICTED),
-            _open_or_make(Path(folder) / "confidence.zarr", shape, 0),
-        ]
+        self.notes: list[str] = []
+        self._paths = [Path(folder) / name for name in _FILLS]
+        self._arrays = [self._open_or_make(path) for path in self._paths]
         self._stale: set[Region] = set()
 
     def mark(self, region: Region) -> None:
@@ -52,33 +64,105 @@ class KeptPrediction:
         """
         written = 0
         for cell in sorted(self._stale):
-            for array, content in zip(self._arrays, (classes, confidence), strict=True):
-                array[cell.slices] = np.ascontiguousarray(content[cell.slices])
+            for n, content in enumerate((classes, confidence)):
+                self._write(n, cell, content)
             self._stale.discard(cell)
             written += 1
         return written
 
+    def _write(self, n: int, cell: Region, content: NDArray[np.uint8]) -> None:
+        try:
+            self._arrays[n][cell.slices] = np.ascontiguousarray(content[cell.slices])
+        except OSError:
+            raise
+        except Exception as error:  # whatever zarr and its codecs raise at what they find there
+            self._set_aside(self._paths[n], error)
+            self._arrays[n] = self._make(self._paths[n])
+            for part in Region.whole(self.shape).tiles(_CHUNK):
+                inside = part.clipped(self.shape)
+                self._arrays[n][inside.slices] = np.ascontiguousarray(content[inside.slices])
 
-def load_prediction(folder: str | Path, classes: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> bool:
-    """Fill the shared arrays from what was kept; return whether there was anything of the right size."""
-    found = False
-    for name, array in (("prediction.zarr", classes), ("confidence.zarr", confidence)):
+    def _open_or_make(self, path: Path) -> zarr.Array[Any]:
+        if os.path.lexists(path):
+            try:
+                return _opened(path, self.shape, mode="r+")
+            except Exception as error:  # whatever zarr and its codecs raise at what they find there
+                self._set_aside(path, error)
+        return self._make(path)
+
+    def _set_aside(self, path: Path, error: Exception) -> None:
+        self.notes.append(_aside(path, error))
+
+    def _make(self, path: Path) -> zarr.Array[Any]:
+        fill = _FILLS[path.name]
+        return zarr.create_array(path, shape=self.shape, chunks=(_CHUNK, _CHUNK), dtype="uint8", fill_value=fill)
+
+
+def load_prediction(
+    folder: str | Path,
+    classes: NDArray[np.uint8],
+    confidence: NDArray[np.uint8],
+    *,
+    notes: list[str] | None = None,
+    mend: bool = False,
+) -> bool:
+    """Fill the shared arrays from what was kept.
+
+    Parameters
+    ----------
+    folder : path
+        Where `prediction.zarr` and `confidence.zarr` lie.
+    classes, confidence : ndarray of uint8, shape (H, W)
+        Filled in place; without any prediction where what was kept is damaged.
+    notes : list of str, optional
+        Takes a sentence for people about each that is damaged.
+    mend : bool
+        Whether what is damaged may be set aside: for whoever holds the project's lock.
+
+    Returns
+    -------
+    bool
+        Whether there was anything that can be used.
+    """
+    found, damaged = False, False
+    for (name, fill), array in zip(_FILLS.items(), (classes, confidence), strict=True):
         path = Path(folder) / name
-        if not (path / "zarr.json").is_file():
+        if not os.path.lexists(path):
             continue
-        kept = zarr.open_array(path, mode="r")
-        if kept.shape != array.shape or kept.dtype != np.uint8:
-            continue
-        for cell in Region.whole(array.shape).tiles(2048):
-            part = cell.clipped(array.shape)
-            array[part.slices] = kept[part.slices]
-        found = True
-    return found
+        try:
+            kept = _opened(path, array.shape, mode="r")
+            for cell in Region.whole(array.shape).tiles(2048):
+                part = cell.clipped(array.shape)
+                array[part.slices] = kept[part.slices]
+            found = True
+        except Exception as error:  # whatever zarr and its codecs raise at what they find there
+            damaged = True
+            array[:] = fill
+            if notes is not None:
+                notes.append(_aside(path, error) if mend else _sentence(path, error))
+    if damaged:  # one without the other would be a map that nobody has predicted
+        for fill, array in zip(_FILLS.values(), (classes, confidence), strict=True):
+            array[:] = fill
+    return found and not damaged
 
 
-def _open_or_make(path: Path, shape: tuple[int, int], fill: int) -> zarr.Array[Any]:
-    if (path / "zarr.json").is_file():
-        array = zarr.open_array(path, mode="r+")
-        if array.shape == tuple(shape) and array.dtype == np.uint8:
-            return array
-    return zarr.create_array(path, shape=shape, chunks=(_CHUNK, _CHUNK), dtype="uint8", fill_value=fill, overwrite=True)
+def _opened(path: Path, shape: tuple[int, ...], *, mode: str) -> zarr.Array[Any]:
+    array = zarr.open_array(path, mode=mode)
+    if array.shape != tuple(shape) or array.dtype != np.uint8:
+        raise ValueError(f"it holds {array.dtype} of {array.shape}, not uint8 of {tuple(shape)}")
+    if array.chunks != (_CHUNK, _CHUNK):  # chunks of any size would be read whole
+        raise ValueError(f"its chunks are {array.chunks}, not {(_CHUNK, _CHUNK)}")
+    return array
+
+
+def _sentence(path: Path, error: Exception) -> str:
+    reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+    return f"{path}: the kept map is damaged ({reason}) and is not shown; the map is made anew while training goes on."
+
+
+def _aside(path: Path, error: Exception) -> str:
+    try:
+        kept = set_damaged_aside(path)
+    except OSError:
+        return _sentence(path, error)
+    return f"{_sentence(path, error)} It is kept as {kept.name}."

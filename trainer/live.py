@@ -20,14 +20,17 @@ import torch
 from torch import nn
 
 from annotations.classes import UNLABELLED
+from annotations.errors import PartialSegError
 from trainer.adapt import load_matching
 from trainer.augment import augment, photometric
-from trainer.checkpoint import Checkpoint, versions
+from trainer.checkpoint import Checkpoint, misfit, versions
 from trainer.config import to_plain
+from trainer.finite import LastGood, is_finite
 from trainer.live_crops import LiveCrops, measure_statistics
 from trainer.live_optim import LiveOptimizer, is_last
 from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
+from trainer.optim_state import number_between
 from trainer.predict import BlockPredictor
 from trainer.prior import PriorShift
 from trainer.starting import NOTHING, begin_from
@@ -110,10 +113,14 @@ class LiveLearner:
         self._loss_steps = 0
         self._recent_loss: torch.Tensor | None = None
         self._shown: tuple[int, nn.Module] | None = None
+        self._good = LastGood()
+        self.resumed_whole = False
         self._build()
 
     def _build(self) -> None:
         self._shown = None
+        self._good.forget()
+        self._scaler = self.precision.grad_scaler()
         torch.manual_seed(self.config.live.seed)
         model = build_model(self.config.model, self.image.bands, len(self.scheme))
         if self.start is not None:
@@ -185,7 +192,8 @@ class LiveLearner:
                 return False
             part = slice(start, start + self.micro_batch)
             loss += self._backward(images[part], targets[part], count)
-        self.optimizer.step(self._labelled)
+        if not self._move(loss):
+            return False
         self.prior.trained_on(targets.numpy())
         self.step_count += 1
         self.steps_since_labels += 1
@@ -194,6 +202,39 @@ class LiveLearner:
         self._loss_sum += loss
         self._loss_steps += 1
         return True
+
+    def _move(self, loss: torch.Tensor) -> bool:
+        """Move the weights by the gradients that there are; return False where these are not finite."""
+        finite = self.optimizer.unscale(self._scaler) and bool(torch.isfinite(loss))
+        if finite:
+            self.optimizer.step(self._labelled)
+            self._good.stepped()
+        elif self._good.skipped(scaled=self._scaler.is_enabled()) or not is_finite(self.model):
+            self._go_back()
+            return False
+        self._scaler.update()
+        return finite
+
+    def _go_back(self) -> None:
+        if self._good.go_back(self.model, self.average):
+            self._shown = None
+            self._scaler = self.precision.grad_scaler()
+            self.optimizer.forget()
+        else:
+            corrected = self.optimizer.corrected
+            self._build()
+            self.optimizer.corrected = corrected
+        if self._good.hopeless:
+            raise PartialSegError(
+                "The network cannot be trained: its numbers are not finite again and again. Choose a lower learning "
+                "rate or float32 as precision and start afresh."
+            )
+
+    def take_notes(self) -> list[str]:
+        """Return what people should know of since the last call."""
+        notes = list(self._good.notes)
+        self._good.notes.clear()
+        return notes
 
     def take_loss(self) -> float | None:
         """Return the mean loss since the last call, or None when no step was made; waits for the device."""
@@ -236,7 +277,7 @@ class LiveLearner:
         heads = outputs if isinstance(outputs, list) else [outputs]
         total = torch.stack([partial_cross_entropy(head, target)[0] for head in heads]).mean()
         loss = mean_over_labelled(total, count)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's stub
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's stub
         return loss.detach()
 
     @torch.no_grad()
@@ -260,6 +301,11 @@ class LiveLearner:
         """Return the network that predicts; the same one until the next step, so that map and checkpoint agree."""
         if self._shown is not None and self._shown[0] == self.step_count:
             return self._shown[1]
+        if is_finite(self.average) and is_finite(self.model):
+            self._good.keep(self.average)
+            self._good.learnt()
+        else:
+            self._go_back()
         model = copy.deepcopy(self.average)
         if not self.frozen and self.labels.counts.any():
             batches = (self._crops.prepared(self._batch()[0]) for _ in range(_SCRATCH_BATCHES))
@@ -271,6 +317,8 @@ class LiveLearner:
             self.prior.answered(answers.cpu().numpy())
             # Corrections make up for what the map has wrong; their shares are not those that the network expects.
             self._shift(model, self.prior.shift(float(self._recent_loss)) / (1 + self.optimizer.correcting))
+        if not is_finite(model):  # what was measured for it is not: predict without
+            model = copy.deepcopy(self.average)
         self._shown = self.step_count, model
         return model
 
@@ -315,16 +363,26 @@ class LiveLearner:
             What could not be taken over, in words; empty when all was.
         """
         self._shown = None
+        self._good.forget()
         notes = load_matching(self.average, checkpoint.state_dict)
         load_matching(self.model, checkpoint.state_dict)
         self.step_count = checkpoint.step
-        if state is not None and not notes and self.optimizer.fits(state):
+        self.resumed_whole = state is not None and not notes and self._fits(state)
+        if state is not None and self.resumed_whole:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.resume(state, self._labelled)
             self.step_count = int(state["step"])
             self.steps_since_labels = int(state["steps_since_labels"])
         return notes
+
+    def _fits(self, state: dict[str, Any]) -> bool:
+        return (
+            not misfit(state.get("model"), self.model.state_dict())
+            and not misfit(state.get("average"), self.average.state_dict())
+            and all(number_between(state.get(name), 0, 2**62, whole=True) for name in ("step", "steps_since_labels"))
+            and self.optimizer.fits(state)
+        )
 
     def set_scheme(self, scheme: ClassScheme, labels: LabelIndex) -> None:
         """Take another class scheme; the network keeps what it knows of the classes that stay."""

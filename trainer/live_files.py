@@ -1,15 +1,23 @@
-"""What the live learner leaves on disk: `best_model.pth` to predict with, `resume.pth` to go on from."""
+"""What the live learner leaves on disk: `best_model.pth` to predict with, `resume.pth` to go on from.
+
+The two are one generation: `resume.pth` names the `best_model.pth` that it belongs to by the hash of its bytes. After
+half a save, or where one of the two came from elsewhere, `resume.pth` counts for nothing.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import pickle
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from trainer.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from annotations.files import replacing
+from trainer.aside import set_damaged_aside, unused
+from trainer.checkpoint import Checkpoint, CheckpointError, NewerCheckpointError, load_checkpoint, load_safely
+from trainer.checkpoint import save_checkpoint as save_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +28,23 @@ __all__ = ["CHECKPOINT", "RESUME", "load_work", "save_work", "set_aside"]
 
 CHECKPOINT = "best_model.pth"
 RESUME = "resume.pth"
+_OF: Final = "of"
+"""The key in `resume.pth` under which the hash of its checkpoint stands."""
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _make_way(folder: Path) -> None:
+    """See that the folder is one, and that nothing but files has the names of the two."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        set_damaged_aside(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (CHECKPOINT, RESUME):
+        if (folder / name).is_dir():
+            set_damaged_aside(folder / name)
 
 
 def save_work(folder: Path, learner: LiveLearner) -> Path:
@@ -30,49 +55,103 @@ def save_work(folder: Path, learner: LiveLearner) -> Path:
     PartialSegError, OSError
         The disk is full or the folder cannot be written; the files there before are untouched.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / CHECKPOINT
-    save_checkpoint(path, learner.checkpoint())
-    temporary = folder / (RESUME + ".new")
-    try:
-        torch.save(learner.state(), temporary)
-        os.replace(temporary, folder / RESUME)
-    except RuntimeError as error:  # torch reports a full disk so
-        temporary.unlink(missing_ok=True)
-        raise OSError(str(error)) from error
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    checkpoint, state = learner.checkpoint(), learner.state()
+    _make_way(folder)
+    # Both are written before either takes its place. A kill between the two renames leaves a resume.pth that names
+    # another checkpoint, and so is not used.
+    with replacing(folder / RESUME) as resume, replacing(path) as best:
+        save_checkpoint(best, checkpoint)
+        try:
+            torch.save({**state, _OF: _digest(best)}, resume)
+        except RuntimeError as error:  # torch reports a full disk so
+            raise OSError(str(error)) from error
     return path
 
 
-def load_work(folder: Path) -> tuple[Checkpoint, dict[str, Any] | None] | None:
-    """Return the checkpoint and the state beside it (None where missing or torn), or None where there is neither.
+def load_work(folder: Path, notes: list[str] | None = None) -> tuple[Checkpoint, dict[str, Any] | None] | None:
+    """Return the checkpoint and the state beside it (None where missing, torn or of another checkpoint), or None.
+
+    What is damaged is set aside, so that the next save and a fresh start find their way.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the two files; None is returned where it holds no checkpoint that can be used.
+    notes : list of str, optional
+        Takes a sentence for people about all that is damaged.
 
     Raises
     ------
-    PartialSegError
-        The checkpoint is damaged or newer than this version.
+    NewerCheckpointError
+        The checkpoint is newer than this version: it stays where it is.
     """
-    path = folder / CHECKPOINT
-    if not path.is_file():
+    said = notes if notes is not None else []
+    path, resume = folder / CHECKPOINT, folder / RESUME
+    if os.path.lexists(folder) and not folder.is_dir():
+        said.append(_aside(folder, "it should be a folder"))
         return None
-    checkpoint = load_checkpoint(path)
-    state: dict[str, Any] | None = None
-    if (folder / RESUME).is_file():
-        try:
-            state = torch.load(folder / RESUME, map_location="cpu")
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError):
-            state = None  # training goes on from the averaged weights; the optimiser finds its feet in some steps
-    return checkpoint, state
+    if not os.path.lexists(path):
+        return None
+    try:
+        checkpoint = load_checkpoint(path)
+    except NewerCheckpointError:
+        raise
+    except (CheckpointError, OSError) as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        said.append(_aside(path, reason) + " Training begins with new weights; your labels are untouched.")
+        if os.path.lexists(resume):
+            with suppress(OSError):
+                set_damaged_aside(resume)
+        return None
+    return checkpoint, _state_beside(path, resume, checkpoint, said)
+
+
+def _state_beside(path: Path, resume: Path, checkpoint: Checkpoint, said: list[str]) -> dict[str, Any] | None:
+    # Without it training goes on from the averaged weights; the optimiser finds its feet in some steps.
+    if not os.path.lexists(resume):
+        return None
+    try:
+        state = load_safely(resume)
+    except CheckpointError as error:
+        said.append(_aside(resume, str(error).removeprefix(f"{resume}: ")) + " The network itself is whole.")
+        return None
+    if not isinstance(state, dict):
+        said.append(_aside(resume, f"it holds a {type(state).__name__}") + " The network itself is whole.")
+        return None
+    # Versions before wrote no hash; the step tells most mismatches, and the learner checks every shape.
+    fits = state[_OF] == _digest(path) if _OF in state else state.get("step") == checkpoint.step
+    if fits is not True:
+        said.append(f"{resume}: belongs to another save than {path.name}, and is not used; training goes on without.")
+        return None
+    return state
+
+
+def _aside(path: Path, reason: str) -> str:
+    try:
+        kept = set_damaged_aside(path)
+    except OSError as error:
+        return f"{path}: cannot be used ({reason}), and not be set aside either ({error.strerror})."
+    return f"{path}: cannot be used ({reason}). It is kept as {kept.name}."
 
 
 def set_aside(folder: Path) -> Path | None:
-    """Move the checkpoint out of the way, keeping it under a name with the time; return where it went."""
-    (folder / RESUME).unlink(missing_ok=True)
-    path = folder / CHECKPOINT
-    if not path.is_file():
+    """Move the checkpoint out of the way, keeping it under a name with the time; return where it went.
+
+    No file that was set aside before is ever overwritten. What cannot be moved stays, and is no reason to fail.
+    """
+    path, resume = folder / CHECKPOINT, folder / RESUME
+    if resume.is_dir() and not resume.is_symlink():
+        with suppress(OSError):
+            set_damaged_aside(resume)
+    else:
+        with suppress(OSError):
+            resume.unlink(missing_ok=True)
+    if not os.path.lexists(path):
         return None
-    kept = folder / time.strftime("before_%Y%m%d_%H%M%S.pth")
-    os.replace(path, kept)
+    kept = unused(folder / time.strftime("before_%Y%m%d_%H%M%S.pth"))
+    try:
+        os.rename(path, kept)
+    except OSError:
+        return None
     return kept

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from trainer.optim import Muon
+from trainer.optim_state import load_moments, number_between, optimizer_fits
 
 if TYPE_CHECKING:
     from trainer.config import LiveConfig
@@ -113,6 +114,27 @@ class LiveOptimizer:
                 group["lr"] = group["peak"] * self.heat * rise
             optimizer.zero_grad(set_to_none=True)
 
+    def unscale(self, scaler: torch.amp.GradScaler) -> bool:
+        """Bring the gradients back to their own size; return whether all of them are finite."""
+        for optimizer in self.optimizers:
+            if any(weight.grad is not None for group in optimizer.param_groups for weight in group["params"]):
+                scaler.unscale_(optimizer)
+        gradients = [
+            weight.grad
+            for optimizer in self.optimizers
+            for group in optimizer.param_groups
+            for weight in group["params"]
+            if weight.grad is not None
+        ]
+        # A sum of squares may overflow where no gradient is infinite; the largest of each tells.
+        return not gradients or bool(torch.isfinite(torch.stack([g.abs().amax() for g in gradients])).all())
+
+    def forget(self) -> None:
+        """Drop the moments: they may be what made the weights run away."""
+        for optimizer in self.optimizers:
+            optimizer.state.clear()
+            optimizer.zero_grad(set_to_none=True)
+
     @torch.no_grad()
     def step(self, labelled: int) -> None:
         """Make a step, and draw the weights a little towards those it started from, the less the more is known."""
@@ -146,14 +168,24 @@ class LiveOptimizer:
         }
 
     def fits(self, state: dict[str, Any]) -> bool:
-        """Whether a state is one of these optimisers; earlier versions kept another."""
-        saved = [len(optimizer["param_groups"]) for optimizer in state.get("optimizers", [])]
-        return saved == [len(optimizer.param_groups) for optimizer in self.optimizers]
+        """Whether a state is one of these optimisers: every moment of the shape of its weight, every number finite.
+
+        Earlier versions kept others; and what a file from elsewhere holds must not reach the fused optimisers, which
+        trust it.
+        """
+        saved = state.get("optimizers")
+        return (
+            isinstance(saved, list)
+            and len(saved) == len(self.optimizers)
+            and all(optimizer_fits(one, own) for one, own in zip(saved, self.optimizers, strict=True))
+            and number_between(state.get("heat"), 0, 1)
+            and number_between(state.get("corrected"), 0, 2**62, whole=True)
+        )
 
     def resume(self, state: dict[str, Any], labelled: int) -> None:
         """Go on from a state that fits."""
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+            load_moments(optimizer, saved)
         self.heat = float(state["heat"])
         self.corrected = int(state["corrected"])
         self._unlock(labelled)

@@ -6,17 +6,18 @@ No thread and no process here, so that tests drive it step by step.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain
 from trainer.live_files import save_work, set_aside
 from trainer.live_tiles import predict_job
-from trainer.open_work import SAVE_SECONDS, OpenWork
+from trainer.open_work import SAVE_SECONDS, OpenWork, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ class LiveSession:
         self._clock = clock
         self._open: OpenWork | None = None
         self._status = ("", "")
+        self._refused: protocol.Open | None = None
 
     @property
     def opened(self) -> bool:
@@ -76,28 +78,60 @@ class LiveSession:
         PartialSegError
             It cannot be done; the text is for the user. The session goes on as before.
         """
+        try:
+            self._handle(message)
+        except PartialSegError:
+            raise
+        except Exception as error:  # a message that a newer or odd viewer sends must not end the worker
+            raise PartialSegError(
+                f"The worker could not act on {type(message).__name__} ({type(error).__name__}: {str(error)[:300]}). "
+                "It goes on as before."
+            ) from error
+        finally:
+            self._tell_notes()
+
+    def _handle(self, message: protocol.Message) -> None:
         if isinstance(message, protocol.Open):
             self._close()
+            self._refused = message
             self._say("starting", "opening the orthophoto")
             self._open = OpenWork(message, self._threads, self._clock)
+            self._refused = None
             self._announce()
         elif isinstance(message, protocol.Unknown):
             self._emit(protocol.Problem(f"The worker passed over a message: {message.reason}"))
         elif isinstance(message, protocol.Shutdown):
             self._close()
+        elif self._open is None and self._refused is not None:
+            self._try_again(self._refused, message)
         elif self._open is None:
             raise PartialSegError(f"The worker has no orthophoto open, so it cannot act on {type(message).__name__}.")
         else:
             self._act(self._open, message)
 
+    def _try_again(self, refused: protocol.Open, message: protocol.Message) -> None:
+        """Open what could not be opened, when the person presses Train or starts afresh."""
+        if isinstance(message, protocol.StartAfresh):
+            from_plain(WorkConfig, message.config)  # before anything is moved
+            set_aside(Path(refused.weights))
+            self._handle(replace(refused, config=message.config))
+        elif isinstance(message, protocol.Train):
+            self._handle(refused)
+            self._handle(message)
+        else:
+            raise PartialSegError(
+                f"The worker has no orthophoto open, so it cannot act on {type(message).__name__}: opening "
+                f"{refused.image} failed. Press Train to try again, or start afresh."
+            )
+
     def _act(self, work: OpenWork, message: protocol.Message) -> None:
         if isinstance(message, protocol.LabelsChanged):
             work.absorb(message.regions, message.revision)
         elif isinstance(message, protocol.ViewChanged):
-            work.schedule.set_view(message.region, message.pixels_per_dot)
+            work.schedule.set_view(message.region.clipped(work.image.shape), message.pixels_per_dot)
             work.learner.level = work.schedule.view_level
         elif isinstance(message, protocol.SetClasses):
-            work.set_scheme(ClassScheme.from_json(message.classes))
+            work.set_scheme(scheme_of(message.classes))
         elif isinstance(message, protocol.Train):
             work.mode = "training"
             work.predict_all = False
@@ -108,10 +142,11 @@ class LiveSession:
             work.predict_all = False
             if work.learner.step_count:
                 work.begin_pass()
-            self._save(work, complete=False)
+            self._save(work, complete=False, about=type(message).__name__)
         elif isinstance(message, protocol.StartAfresh):
+            config = from_plain(WorkConfig, message.config)  # before anything is moved
             set_aside(work.weights)
-            work.restart(from_plain(WorkConfig, message.config))
+            work.restart(config)
             self._announce()
         elif isinstance(message, protocol.PredictAll):
             if work.learner.step_count == 0:
@@ -119,7 +154,7 @@ class LiveSession:
             work.predict_all = True
             work.begin_pass()
         elif isinstance(message, protocol.Save):
-            self._save(work, complete=False, always=True)
+            self._save(work, complete=False, always=True, about="Save")
 
     # ---------------------------------------------------------------------------------------------------- work
 
@@ -143,6 +178,7 @@ class LiveSession:
         if self._clock() >= work.save_at:
             work.save_at = self._clock() + SAVE_SECONDS
             self._save(work, complete=False)
+        self._tell_notes()
         return busy
 
     def _slice(self, work: OpenWork) -> bool:
@@ -208,7 +244,7 @@ class LiveSession:
         if not self._next_job(work, view_first=False):
             work.predict_all = False
             work.complete = True
-            self._save(work, complete=True, always=True)
+            self._save(work, complete=True, always=True, about="PredictAll")
         return True
 
     def _next_job(self, work: OpenWork, *, view_first: bool) -> bool:
@@ -267,10 +303,18 @@ class LiveSession:
                 step=work.learner.step_count,
             )
         )
-        for note in work.notes:
-            self._emit(protocol.Problem(note))
-        work.notes.clear()
+        self._tell_notes()
         self._status = ("", "")
+
+    def _tell_notes(self) -> None:
+        work = self._open
+        if work is None:
+            return
+        notes = [*work.notes, *work.kept.notes, *work.learner.take_notes()]
+        work.notes.clear()
+        work.kept.notes.clear()
+        for note in notes:
+            self._emit(protocol.Problem(note))
 
     def _report(self, work: OpenWork, blocks: tuple[int, int]) -> None:
         if not work.pace.may_report():
@@ -289,25 +333,35 @@ class LiveSession:
             )
         )
 
-    def _save(self, work: OpenWork, *, complete: bool, always: bool = False) -> None:
+    def _save(self, work: OpenWork, *, complete: bool, always: bool = False, about: str = "") -> None:
         if not always and not complete and work.saved_step == work.learner.step_count:
             return
+        path, failed = "", False
         try:
-            path = ""
             if work.learner.step_count:
                 path = str(save_work(work.weights, work.learner))
-            work.kept.save(work.prediction.array, work.confidence.array)
-        except (OSError, PartialSegError) as error:
+        except Exception as error:  # whatever torch, the disk or the codecs raise: the worker goes on
+            failed = True
             reason = getattr(error, "strerror", None) or str(error)
             self._emit(
                 protocol.Problem(
                     f"{work.weights}: the network could not be saved ({reason}). The last saved one is still there and "
-                    "training goes on; free some space. Your labels are saved apart."
+                    "training goes on; free some space. Your labels are saved apart.",
+                    about=about,
                 )
             )
-            return
-        work.saved_step = work.learner.step_count
-        self._emit(protocol.Saved(path, work.learner.step_count, complete))
+        try:
+            work.kept.save(work.prediction.array, work.confidence.array)
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            text = f"{work.kept.folder}: the map could not be kept ({reason}). It is in view, and can be exported."
+            self._emit(protocol.Problem(text, about=about))
+            failed = True
+        if not failed:
+            work.saved_step = work.learner.step_count
+        if complete or not failed:
+            # Whoever waits for the whole map has it in the shared arrays, whether or not it could be kept.
+            self._emit(protocol.Saved(path, work.learner.step_count, complete))
 
     def _close(self) -> None:
         if self._open is not None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["IMAGENET", "Normalisation"]
 
 
+_FARTHEST: Final = 1e4
+"""Standard deviations from the mean; half precision ends at 65,504."""
+
+
 @functools.lru_cache(maxsize=64)
 def _constants(values: tuple[float, ...], device: torch.device) -> Tensor:
     # Kept: a copy to the device at each step would wait for it.
@@ -68,7 +72,10 @@ class Normalisation:
         floating = images.is_floating_point()
         result = images.to(torch.float32)
         result = (result - _constants(self.mean, images.device)) / _constants(self.std, images.device)
-        return torch.nan_to_num_(result, nan=0.0, posinf=0.0, neginf=0.0) if floating else result
+        if not floating:
+            return result
+        # A value that is finite, but enormous, would become infinite in the first convolutions.
+        return torch.nan_to_num_(result, nan=0.0, posinf=0.0, neginf=0.0).clamp_(-_FARTHEST, _FARTHEST)
 
     def to_json(self) -> dict[str, list[float]]:
         """Return plain values for JSON and checkpoints."""

@@ -11,6 +11,7 @@ import torch
 
 from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
+from annotations.errors import PartialSegError
 from annotations.mask import SparseMask
 from annotations.orthophoto import open_orthophoto
 from annotations.region import Region
@@ -32,17 +33,48 @@ from trainer.starting import NOTHING, STARTER, load_start
 from trainer.threads import ThreadGovernor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from annotations.orthophoto import Orthophoto
     from trainer import protocol
     from trainer.pixels import PixelSource
     from trainer.predict import BlockPredictor
 
-__all__ = ["SAVE_SECONDS", "OpenWork"]
+__all__ = ["SAVE_SECONDS", "OpenWork", "merged", "scheme_of"]
+
+_FEW_REGIONS = 16  # more are taken block by block
+_CELL = 512
 
 SAVE_SECONDS = 20.0
 """Between two checkpoints while training."""
+
+
+def scheme_of(classes: list[dict[str, Any]]) -> ClassScheme:
+    """Return the class scheme of a message.
+
+    Raises
+    ------
+    PartialSegError
+        A class lacks its name or colour, or something else stands where a class should be.
+    """
+    try:
+        return ClassScheme.from_json(classes)
+    except PartialSegError:
+        raise
+    except Exception as error:
+        raise PartialSegError(
+            f"The classes of the message cannot be used ({type(error).__name__}: {error}): each needs a name and a "
+            "colour. The classes stay as they were."
+        ) from error
+
+
+def merged(regions: Iterable[Region], shape: tuple[int, int]) -> list[Region]:
+    """Return regions that cover the same, clipped to an image: no more than it has blocks, none twice, none empty."""
+    clipped = {region.clipped(shape) for region in regions}
+    clipped = {region for region in clipped if not region.empty}
+    if len(clipped) <= _FEW_REGIONS:
+        return sorted(clipped)
+    return sorted({cell.clipped(shape) for region in clipped for cell in region.tiles(_CELL)})
 
 
 class OpenWork:
@@ -65,7 +97,7 @@ class OpenWork:
 
     def __init__(self, message: protocol.Open, threads: int, clock: Callable[[], float]) -> None:
         self.config = from_plain(WorkConfig, message.config)
-        self.scheme = ClassScheme.from_json(message.classes)
+        self.scheme = scheme_of(message.classes)
         self.ortho: Orthophoto = open_orthophoto(
             message.image, message.display_bands or None, BandRoles.from_json(message.roles)
         )
@@ -83,6 +115,8 @@ class OpenWork:
         if self.precision.device.type == "cpu" and not self.config.device.threads and threads > 1:
             self.governor = ThreadGovernor(torch.get_num_threads(), torch.set_num_threads)
         self.labels = LabelIndex(shape, len(self.scheme))
+        self.blind = LabelIndex(shape, len(self.scheme))  # labels where the image has no data: known of, never learnt
+        self._told_blind: set[str] = set()
         self.mode = "stopped"
         self.predict_all = False
         self.revision = 0
@@ -90,7 +124,10 @@ class OpenWork:
         self._clock = clock
         self.schedule = TileSchedule(shape, self.config.predict.block)
         self._read_all_labels()
-        loaded = load_work(self.weights)
+        self.note_blind()
+        self.notes += self.kept.notes
+        self.kept.notes.clear()
+        loaded = load_work(self.weights, self.notes)
         if loaded is not None and self.config.live.start not in (STARTER, NOTHING):
             # Training goes on from what was learnt, so the checkpoint that it once began from may be gone.
             self.config = replace(self.config, model=loaded[0].model)
@@ -172,6 +209,11 @@ class OpenWork:
             state = None
         partly = self.learner.resume(checkpoint, state)
         self.saved_step = self.learner.step_count
+        if state is not None and not partly and not self.learner.resumed_whole:
+            return [
+                f"{self.weights}: resume.pth does not fit the network beside it and is not used; training goes on "
+                "without, from the averaged weights."
+            ]
         return [f"The saved network was taken over in part: {len(partly)} of its tensors differ."] if partly else []
 
     def _read_all_labels(self) -> None:
@@ -181,15 +223,20 @@ class OpenWork:
     def _read_labels(self, region: Region, *, fresh: bool) -> int:
         labels = SparseMask.open(self.labels_path).read(region)
         if self.ortho.has_mask and (labels >= 0).any():
-            labels = np.where(self.image.read_valid(region), labels, np.int8(-1))
+            valid = self.image.read_valid(region)
+            self.blind.update(region, np.where(valid, np.int8(-1), labels), fresh=False)
+            labels = np.where(valid, labels, np.int8(-1))
+        elif self.ortho.has_mask:
+            self.blind.update(region, labels, fresh=False)  # nothing is labelled here any more
         return self.labels.update(region, labels, fresh=fresh)
 
     def absorb(self, regions: tuple[Region, ...], revision: int) -> None:
         """Take in the labels of regions that changed on disk."""
         changed = 0
-        for region in regions:
-            changed += self._read_labels(region.clipped(self.image.shape), fresh=True)
-            self.schedule.prefer(region.clipped(self.image.shape))
+        for region in merged(regions, self.image.shape):
+            changed += self._read_labels(region, fresh=True)
+            self.schedule.prefer(region)
+        self.note_blind()
         if self.revision == self.pass_revision:
             self.news_step = self.learner.step_count
         self.revision = max(self.revision, revision)
@@ -199,9 +246,13 @@ class OpenWork:
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Take another class scheme."""
         if len(scheme) != len(self.scheme):
-            self.scheme = scheme
-            self.labels = LabelIndex(self.image.shape, len(scheme))
-            self._read_all_labels()
+            former = self.labels, self.blind
+            self.labels, self.blind = (LabelIndex(self.image.shape, len(scheme)) for _ in range(2))
+            try:
+                self._read_all_labels()
+            except Exception:
+                self.labels, self.blind = former
+                raise
         self.scheme = scheme
         self.learner.set_scheme(scheme, self.labels)
 
@@ -226,6 +277,29 @@ class OpenWork:
     def why_waiting(self) -> str:
         """Say what is missing for training, for people."""
         present = [self.scheme.names[i] for i in np.flatnonzero(self.labels.counts)]
+        blind = self._blind_classes()
+        lost = ""
+        if blind:
+            pixels = int(self.blind.counts.sum())
+            lost = (
+                f"{pixels:,} labelled pixels ({', '.join(blind)}) lie where the image has no data (nodata, transparent "
+                "or not a number) and are not learnt from; draw where there is imagery"
+            )
         if not present:
-            return "waiting for labels: draw a few strokes of at least two classes"
-        return f"waiting for a second class: only {present[0]} has labels yet"
+            return f"waiting for labels: {lost or 'draw a few strokes of at least two classes'}"
+        return f"waiting for a second class: only {present[0]} has labels yet{lost and f'; {lost}'}"
+
+    def _blind_classes(self) -> list[str]:
+        """Return the classes that have labels, but only where the image has no data."""
+        counts = (self.blind.counts > 0) & (self.labels.counts == 0)
+        return [self.scheme.names[i] for i in np.flatnonzero(counts)]
+
+    def note_blind(self) -> None:
+        """Say, once for each class, that it has labels where nothing can be learnt from them alone."""
+        new = [name for name in self._blind_classes() if name not in self._told_blind]
+        if new:
+            self._told_blind.update(new)
+            self.notes.append(
+                f"All labels of {', '.join(new)} lie where the image has no data (nodata, transparent or not a "
+                "number): they are kept, but nothing can be learnt from them. Draw where there is imagery."
+            )

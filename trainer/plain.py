@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import types
 import typing
 from typing import Any, Literal, TypeVar
 
 from annotations.errors import PartialSegError
 
-__all__ = ["ConfigError", "from_plain", "to_plain"]
+__all__ = ["ConfigError", "check_numbers", "from_plain", "to_plain"]
 
 T = TypeVar("T")
 
 
 class ConfigError(PartialSegError, ValueError):
     """A configuration holds a value that cannot be used."""
+
+
+def check_numbers(owner: Any, **ranges: tuple[float, float]) -> None:
+    """Check numbers of a dataclass: their type, that they are finite, and their range, both ends included.
+
+    Parameters
+    ----------
+    owner : dataclass
+        Its annotations, "int" or "float", say which type each has.
+    ranges : tuple of float
+        The least and the most, by the field's name.
+
+    Raises
+    ------
+    ConfigError
+        The text names the field, the value and the range.
+    """
+    kinds = {f.name: f.type for f in dataclasses.fields(owner)}
+    for name, (low, high) in ranges.items():
+        value = getattr(owner, name)
+        whole = kinds[name] in ("int", int)
+        number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or not low <= value <= high:
+            kind = "a whole number" if whole else "a number"
+            raise ConfigError(
+                f"{type(owner).__name__}.{name} must be {kind} from {low:,} to {high:,}, not {str(value)[:40]}"
+            )
+
+
+@functools.lru_cache(maxsize=128)
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -62,7 +96,10 @@ def _rebuild(kind: Any, value: Any, where: str) -> Any:
         kinds = [k for k in typing.get_args(kind) if k is not type(None)]
         return _rebuild(kinds[0], value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ConfigError(f"{where}: {str(value)[:20]}... is too large") from error
     if kind in (int, float, str, bool) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
         raise ConfigError(f"{where}: expected {kind.__name__}, found {value!r}")
     return value
@@ -80,7 +117,9 @@ def from_plain(kind: type[T], value: dict[str, Any], *, where: str = "") -> T:
         A value has the wrong type or is out of range; the message names the field.
     """
     where = where or kind.__name__
-    kinds = typing.get_type_hints(kind)
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: expected a table of settings, found {str(value)[:200]!r}")
+    kinds = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     known = {
         f.name: _rebuild(kinds[f.name], value[f.name], f"{where}.{f.name}")
         for f in dataclasses.fields(kind)  # type: ignore[arg-type]  # T is a dataclass by contract
@@ -88,5 +127,7 @@ def from_plain(kind: type[T], value: dict[str, Any], *, where: str = "") -> T:
     }
     try:
         return kind(**known)
-    except TypeError as error:
+    except ConfigError:
+        raise
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ConfigError(f"{where}: {error}") from error

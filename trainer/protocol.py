@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 PROTOCOL_VERSION = 1
+_MOST_REGIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +267,11 @@ class Tiles(Message):
 
 @dataclass(frozen=True, slots=True)
 class Saved(Message):
-    """Checkpoint and prediction are on disk."""
+    """Checkpoint and prediction are on disk.
+
+    Where a complete prediction could not be kept, or its weights not be saved, a `Problem` comes first, and
+    `checkpoint` is "" without weights: the shared arrays hold the map all the same.
+    """
 
     checkpoint: str
     step: int
@@ -286,11 +291,14 @@ class Problem(Message):
         Whether the worker ends.
     detail : str
         For a bug report.
+    about : str
+        The type of the message that could not be acted on; "" where none was asked for.
     """
 
     text: str
     fatal: bool = False
     detail: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,12 +330,28 @@ def decode(line: bytes | str) -> Message:
     text = text.strip()
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
-        return Unknown(text[:500], f"not JSON: {error.msg}")
-    if not isinstance(content, dict) or content.get("type") not in _KINDS:
-        name = content.get("type") if isinstance(content, dict) else None
-        return Unknown(text[:500], f"no message of protocol {PROTOCOL_VERSION} is called {name!r}")
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, a thousand brackets
+        return Unknown(text[:500], f"not JSON: {getattr(error, 'msg', None) or str(error)[:200]}")
+    name = content.get("type") if isinstance(content, dict) else None
+    if not isinstance(name, str) or name not in _KINDS:
+        return Unknown(text[:500], f"no message of protocol {PROTOCOL_VERSION} is called {str(name)[:80]!r}")
     try:
-        return from_plain(_KINDS[content["type"]], content)
+        if name == "LabelsChanged":
+            content = _few_regions(content)
+        return from_plain(_KINDS[name], content)
     except ConfigError as error:
-        return Unknown(text[:500], str(error))
+        return Unknown(text[:500], str(error)[:500])
+    except Exception as error:  # nothing that comes in may end the reader
+        return Unknown(text[:500], f"{type(error).__name__}: {str(error)[:200]}")
+
+
+def _few_regions(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a message of labels with one region that covers all, where it holds more than anybody draws."""
+    regions = content.get("regions")
+    if not isinstance(regions, list) or len(regions) <= _MOST_REGIONS:
+        return content
+    top = min(r["top"] for r in regions)
+    left = min(r["left"] for r in regions)
+    bottom = max(r["top"] + r["height"] for r in regions)
+    right = max(r["left"] + r["width"] for r in regions)
+    return {**content, "regions": [{"top": top, "left": left, "height": bottom - top, "width": right - left}]}

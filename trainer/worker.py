@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import sys
 import threading
-import time
 import traceback
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 # Threads that wait must sleep, not spin: where the viewer or another program takes a core, spinning makes two threads
 # several times slower than one. To be set before torch is imported.
@@ -22,6 +20,7 @@ os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 from annotations.errors import PartialSegError
 from trainer import protocol
+from trainer.inbox import Inbox, in_order
 
 if TYPE_CHECKING:
     from trainer.live_session import LiveSession
@@ -29,37 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _NICE = 15
-_GRACE_SECONDS = 5.0  # for a last checkpoint after the viewer has gone
-
-
-class _Inbox:
-    """Messages from the viewer, read in a thread of their own."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._messages: queue.SimpleQueue[protocol.Message | None] = queue.SimpleQueue()
-        self.closed = threading.Event()
-        self._stream = stream
-        threading.Thread(target=self._read, name="inbox", daemon=True).start()
-
-    def _read(self) -> None:
-        for line in self._stream:
-            if line.strip():
-                self._messages.put(protocol.decode(line))
-        self.closed.set()
-        self._messages.put(None)
-        # The main thread saves and ends; should it hang (in an import, say), nothing is left behind all the same.
-        time.sleep(_GRACE_SECONDS)
-        os._exit(1)
-
-    def waiting(self) -> bool:
-        return not self._messages.empty()
-
-    def get(self, *, block: bool) -> protocol.Message | None:
-        """Return the next message; None at the end of input, or when there is none and `block` is False."""
-        try:
-            return self._messages.get(block=block)
-        except queue.Empty:
-            return None
+_MOST_AT_ONCE = 100_000  # messages that are taken out before any is acted on
 
 
 class _Outbox:
@@ -91,18 +60,21 @@ def _lower_priority() -> None:
     psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
 
 
-def _run(session: LiveSession, inbox: _Inbox, outbox: _Outbox) -> None:
+def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
     busy = False
     while not inbox.closed.is_set():
         message = inbox.get(block=not busy)
-        try:
-            while message is not None:
-                if isinstance(message, protocol.Shutdown):
-                    return
-                session.handle(message)
-                message = inbox.get(block=False)
-        except PartialSegError as error:
-            outbox.send(protocol.Problem(str(error)))
+        messages: list[protocol.Message] = []
+        while message is not None:
+            messages.append(message)
+            message = inbox.get(block=False) if len(messages) < _MOST_AT_ONCE else None
+        for wish in in_order(messages):
+            if isinstance(wish, protocol.Shutdown):
+                return
+            try:
+                session.handle(wish)
+            except PartialSegError as error:
+                outbox.send(protocol.Problem(str(error), about=type(wish).__name__))
         try:
             busy = not inbox.closed.is_set() and session.work()
         except PartialSegError as error:
@@ -115,7 +87,7 @@ def _run(session: LiveSession, inbox: _Inbox, outbox: _Outbox) -> None:
 def main() -> int:
     """Run until told to end, or until standard input closes; return the exit code."""
     outbox = _Outbox()
-    inbox = _Inbox(sys.stdin.buffer)
+    inbox = Inbox(sys.stdin.buffer)
     outbox.send(protocol.Hello(os.getpid()))
     outbox.send(protocol.Status("starting", "loading torch"))
     _lower_priority()
