@@ -128,11 +128,13 @@ class EditJournal:
             differs = now != seen
             if not differs.any():
                 continue
-            after = now[differs]
-            given = np.where(after == 0, np.uint32(0), np.uint32(number)).astype(np.uint32)
-            edits.append(make_edit(part, differs, seen[differs], after, numbers[differs], given))
-            numbers[differs] = given
-            seen[differs] = after
+            after, before = now[differs], seen[differs]
+            given = np.full(len(after), number, np.uint32)
+            if not after.all():
+                given[after == 0] = 0
+            edits.append(make_edit(part, differs, before, after, numbers[differs], given))
+            np.copyto(numbers, np.where(now == 0, np.uint32(0), np.uint32(number)), where=differs)
+            np.copyto(seen, now)
             counts += np.bincount(after, minlength=256)
         self._add(Step(edits, extra))
         label = int(decoded(int(counts.argmax())))
