@@ -61,6 +61,9 @@ class Prepared:
 
     def close(self) -> None:
         """Give back what is held on disk."""
+        if not self.read_only:  # the worker, which may still fill them, has them open itself
+            for name in ("prediction.u8", "confidence.u8"):
+                SharedArray.release(self.entry.cache / name)
         self.store.close()
         self.ortho.close()
         self.project.close()

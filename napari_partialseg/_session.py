@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from annotations.errors import LabelError
 from annotations.labelling import Labelling
 from annotations.scores import mean_iou
+from annotations.shared_array import SharedArray
 from napari_partialseg._counting import LabelCounter
 from napari_partialseg._fill import fill_in_view
 from napari_partialseg._fixed import FixedLayers
@@ -216,8 +217,8 @@ class Session(QObject):
             protocol.Open(
                 image=str(prepared.ortho.path),
                 labels=str(prepared.entry.folder / "labels.zarr"),
-                prediction=str(cache / "prediction.u8"),
-                confidence=str(cache / "confidence.u8"),
+                prediction=SharedArray.address(cache / "prediction.u8"),
+                confidence=SharedArray.address(cache / "confidence.u8"),
                 keep=str(prepared.entry.folder),
                 weights=str(prepared.project.folder / "weights"),
                 classes=self.scheme.to_json(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def test_what_one_writes_the_other_sees(tmp_path):
 
 def test_the_file_is_allocated_in_full(tmp_path):
     SharedArray.create(tmp_path / "x.u8", (1000, 1000), 0)
-    assert os.stat(tmp_path / "x.u8").st_blocks * 512 >= 1_000_000
+    assert os.stat(SharedArray.address(tmp_path / "x.u8")).st_blocks * 512 >= 1_000_000
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
@@ -39,3 +41,48 @@ def test_a_file_of_another_size_is_refused(tmp_path):
     SharedArray.create(tmp_path / "x.u8", (10, 10), 0)
     with pytest.raises(PartialSegError, match="not a shared array"):
         SharedArray.open(tmp_path / "x.u8", (10, 11))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="files without a name need /proc")
+@pytest.mark.parametrize("harm", ["truncate", "remove", "overwrite", "zeros"])
+def test_nothing_that_happens_to_the_file_reaches_the_array(tmp_path, harm):
+    path = tmp_path / "x.u8"
+    first = SharedArray.create(path, (300, 40), 7)
+    if harm == "truncate":
+        os.truncate(path, 0)
+    elif harm == "remove":
+        path.unlink()
+    elif harm == "overwrite":
+        path.write_bytes(b'{"process": 1, "file": "../../x", "inode": [1, 2]}')
+    else:
+        path.write_bytes(b"\0" * path.stat().st_size)
+    assert int(first.array.sum()) == 7 * 300 * 40
+    second = SharedArray.open(path, (300, 40))
+    second.array[5, 5] = 9
+    assert first.array[5, 5] == 9
+    # another process, told the address, sees the same
+    code = (
+        "import sys; from annotations.shared_array import SharedArray\n"
+        "SharedArray.open(sys.argv[1], (300, 40)).array[6, 6] = 11"
+    )
+    subprocess.run([sys.executable, "-c", code, SharedArray.address(path)], check=True)
+    assert first.array[6, 6] == 11
+
+
+def test_another_process_opens_it_by_its_path(tmp_path):
+    first = SharedArray.create(tmp_path / "x.u8", (300, 40), 7)
+    code = (
+        "import sys; from annotations.shared_array import SharedArray\n"
+        "SharedArray.open(sys.argv[1], (300, 40)).array[6, 6] = 11"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.u8")], check=True)
+    assert first.array[6, 6] == 11
+
+
+def test_released_it_is_given_back_and_what_is_in_use_stays(tmp_path):
+    path = tmp_path / "x.u8"
+    first = SharedArray.create(path, (300, 40), 7)
+    SharedArray.release(path)
+    assert int(first.array.sum()) == 7 * 300 * 40
+    with pytest.raises(PartialSegError, match="not a shared array"):
+        SharedArray.open(path, (300, 40))
