@@ -72,5 +72,5 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise ProjectError(f"{path}: is missing. Restore it from a backup.") from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ProjectError(f"{path}: is damaged ({error}). Restore it from a backup.") from error

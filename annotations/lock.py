@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -37,7 +38,10 @@ class ProjectLock:
 
     def __init__(self, folder: Path) -> None:
         """Take the lock, or say who has it."""
+        self._folder = folder
         self._about = folder / "lock.json"
+        if (folder / "lock").is_symlink():
+            raise ProjectError(f"{folder / 'lock'}: is a link, which a lock never is. Delete it and open again.")
         # Not bound to the thread that takes it: a viewer may open in one thread and close in another.
         self._lock = FileLock(folder / "lock", thread_local=False)
         try:
@@ -50,23 +54,67 @@ class ProjectLock:
             raise ProjectError(
                 f"{folder}: cannot be written to ({error}). Open the project read-only, or allow writing to the folder."
             ) from error
+        self._identity = self._look()
+        self._tell()
+
+    def _tell(self) -> None:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "time": time.time()}
         try:
             write_atomically(self._about, json.dumps(holder).encode())
         except OSError:
             # Only the message to a second viewer needs it; a full disk must not keep anybody from their labels.
-            self._about.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._about.unlink(missing_ok=True)
+
+    def _look(self) -> tuple[int, int] | None:
+        """Return which file the lock is now; None where there is none."""
+        try:
+            found = os.stat(self._folder / "lock")
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def check(self) -> None:
+        """Make sure that the lock is held still; where folder and lock were replaced, take the new one.
+
+        Raises
+        ------
+        ProjectError
+            The folder is gone, or somebody else has the project: nothing may be written.
+        """
+        if not self._lock.is_locked:
+            raise ProjectError(f"{self._folder}: was closed; open it again to go on")
+        if os.name == "nt" or (self._identity is not None and self._look() == self._identity):
+            return
+        if not (self._folder / "project.json").is_file():
+            raise ProjectError(
+                f"{self._folder} is gone: it was deleted or renamed, or its drive is not connected; put it back"
+            )
+        # Restored, or on a drive that was connected again: another file by that name, and another lock.
+        lock = FileLock(self._folder / "lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ProjectLockedError(
+                f"{self._folder}: was replaced, and is open in another viewer{self._holder()}; close that one"
+            ) from error
+        old, self._lock = self._lock, lock
+        old.release()
+        self._identity = self._look()
+        self._tell()
 
     def _holder(self) -> str:
         try:
             holder: Any = json.loads(self._about.read_text("utf-8"))
             since = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(holder["time"])))
-            return f" (process {holder['pid']} on {holder['host']}, since {since})"
-        except (OSError, ValueError, KeyError, TypeError):
+            host = "".join(c for c in str(holder["host"])[:80] if c.isalnum() or c in "-._")
+            return f" (process {int(holder['pid'])} on {host}, since {since})"
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return ""
 
     def release(self) -> None:
         """Give the lock back; may be called twice."""
         if self._lock.is_locked:
-            self._about.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._about.unlink(missing_ok=True)
             self._lock.release()

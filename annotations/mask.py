@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import zarr
-from zarr.errors import BaseZarrError
 
 from annotations.classes import UNLABELLED, ClassScheme, check_labels
 from annotations.errors import LabelError, ProjectError, ProjectVersionError
@@ -22,6 +21,7 @@ __all__ = ["MASK_FORMAT", "SparseMask", "read_mask"]
 
 MASK_FORMAT: Final = 1
 _KEY: Final = "partialseg"
+_LARGEST_CHUNK: Final = 8192
 
 
 class SparseMask:
@@ -108,20 +108,26 @@ class SparseMask:
         mode: Literal["r", "r+"] = "r+" if writable else "r"
         try:
             array = zarr.open_array(path, mode=mode)
-        except (BaseZarrError, OSError, KeyError, ValueError, TypeError) as error:
-            raise ProjectError(
-                f"{path}: the labels' description (zarr.json) is missing or damaged ({error}). "
-                "The chunks under it are untouched: restore that one file from a backup."
-            ) from error
+        except Exception as error:  # whatever zarr makes of what somebody wrote there
+            raise _undescribed(path, error) from error
         attributes: Any = array.attrs.asdict().get(_KEY)
         if not isinstance(attributes, dict) or "classes" not in attributes or array.dtype != np.int8 or array.ndim != 2:
             raise ProjectError(f"{path}: a zarr array, but not labels of Partial Seg. Import it as a mask instead.")
-        if int(attributes.get("format", 0)) > MASK_FORMAT:
+        try:
+            newer = int(attributes.get("format", 0)) > MASK_FORMAT
+        except (TypeError, ValueError, OverflowError) as error:
+            raise _undescribed(path, error) from error
+        if newer:
             raise ProjectVersionError(
                 f"{path}: written in format {attributes['format']}; this version reads up to {MASK_FORMAT}. "
                 "Update Partial Seg to open it; nothing was changed."
             )
-        return cls(path, array)
+        if not 1 <= max(array.chunks) <= _LARGEST_CHUNK or array.chunks[0] != array.chunks[1] or array.fill_value != -1:
+            raise _undescribed(path, f"chunks of {array.chunks}, empty is {array.fill_value}")
+        try:
+            return cls(path, array)
+        except (LabelError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise _undescribed(path, f"its classes or its place: {error}") from error
 
     def read(self, region: Region) -> NDArray[np.int8]:
         """Return the labels (h, w) of a region inside the mask.
@@ -136,7 +142,7 @@ class SparseMask:
             return np.empty(region.shape, np.int8)
         try:
             return np.asarray(self._array[region.slices], np.int8)
-        except (BaseZarrError, ValueError, RuntimeError) as error:
+        except Exception as error:  # zarr, its codecs, numpy and the disk fail in many ways
             raise ProjectError(
                 f"{self.path}: a chunk of the labels in rows {region.top} to {region.bottom}, columns {region.left} to "
                 f"{region.right} is damaged ({error}). Restore it from a backup, or delete that chunk and draw again."
@@ -199,3 +205,11 @@ class SparseMask:
     def _check(self, region: Region) -> None:
         if not Region.whole(self.shape).contains(region):
             raise ValueError(f"{region} is not inside the mask of {self.shape[0]} x {self.shape[1]} pixels")
+
+
+def _undescribed(path: Path, reason: object) -> ProjectError:
+    text = str(reason).splitlines()[0][:200] if str(reason) else type(reason).__name__
+    return ProjectError(
+        f"{path}: the labels' description (zarr.json) is missing or damaged ({text}). "
+        "The chunks under it are untouched: restore that one file from a backup."
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,16 +15,12 @@ from platformdirs import user_data_path
 
 from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
-from annotations.errors import (
-    LabelError,
-    OrthophotoChangedError,
-    OrthophotoMissingError,
-    ProjectError,
-    ProjectVersionError,
-)
-from annotations.files import read_json, write_atomically
+from annotations.errors import LabelError, OrthophotoChangedError, OrthophotoMissingError, ProjectError
+from annotations.files import write_atomically
 from annotations.lock import ProjectLock
 from annotations.mask import SparseMask
+from annotations.project_document import DOCUMENT, PROJECT_FORMAT, check_inside, read_document
+from annotations.project_leftovers import sweep_project
 from annotations.store import LabelStore
 
 if TYPE_CHECKING:
@@ -33,8 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROJECT_FORMAT", "ImageEntry", "Project"]
 
-PROJECT_FORMAT: Final = 1
-_FILE: Final = "project.json"
+_FILE: Final = DOCUMENT
 
 
 @dataclass(frozen=True)
@@ -163,7 +157,7 @@ class Project:
             raise ProjectError(f"{folder}: cannot be made ({error}). Choose a folder that you may write to.") from error
         project = cls(folder, _new_document(scheme), ProjectLock(folder))
         try:
-            project._save()
+            project._save(new=True)
         except BaseException:
             project.close()
             raise
@@ -180,16 +174,19 @@ class Project:
         ProjectVersionError
             A newer version of the tool wrote it; nothing is touched.
         ProjectError
-            It is missing or damaged.
+            It is missing or damaged, or a link in it leads elsewhere.
         """
         folder = Path(folder).expanduser().absolute()
-        document = _read_document(folder)
+        document = read_document(folder)
         if not write:
             return cls(folder, document, None)
         lock = ProjectLock(folder)
         try:
             # Another viewer may have changed it between the first look and the lock.
-            return cls(folder, _read_document(folder), lock)
+            project = cls(folder, read_document(folder), lock)
+            check_inside(folder, [entry.id for entry in project.images])
+            sweep_project(folder)
+            return project
         except BaseException:
             lock.release()
             raise
@@ -371,12 +368,24 @@ class Project:
         if self._lock is None:
             raise ProjectError(f"{self.folder}: opened read-only. Close the other viewer and open the project again.")
 
-    def _save(self) -> None:
+    def check_held(self) -> None:
+        """Raise ProjectError where the folder is gone or not ours to write to any more."""
+        if self._lock is None:
+            raise ProjectError(f"{self.folder}: is closed or was opened read-only; open it again to go on")
+        self._lock.check()
+
+    def _save(self, *, new: bool = False) -> None:
         path = self.folder / _FILE
+        if not new:
+            # Where the folder was deleted, half of it must not be made again.
+            self.check_held()
         try:
             content = json.dumps({**self._document, "version": _version()}, indent=2).encode()
             if path.exists():
-                shutil.copyfile(path, self.folder / f"{_FILE}.bak")
+                before = path.read_bytes()
+                with suppress(ValueError):  # a damaged one must not take the place of a good one
+                    json.loads(before)
+                    write_atomically(self.folder / f"{_FILE}.bak", before)
             write_atomically(path, content)
         except OSError as error:
             raise ProjectError(
@@ -393,33 +402,3 @@ def _version() -> str:
 
 def _new_document(scheme: ClassScheme) -> dict[str, Any]:
     return {"format": PROJECT_FORMAT, "scheme": scheme.to_json(), "images": [], "config": {}, "next_image": 1}
-
-
-def _read_document(folder: Path) -> dict[str, Any]:
-    path, backup = folder / _FILE, folder / f"{_FILE}.bak"
-    if not path.exists() and not backup.exists():
-        raise ProjectError(f"{folder}: holds no {_FILE}, so it is no project. Choose a folder named .partialseg.")
-    way_out = (
-        f"The one before it is kept as {backup}: copy that over it." if backup.exists() else "Restore it from a backup."
-    )
-    try:
-        document = read_json(path)
-    except ProjectError as error:
-        raise ProjectError(
-            f"{path}: is missing or damaged ({error.__cause__}). {way_out} The labels are safe."
-        ) from error
-    if not isinstance(document, dict) or not isinstance(document.get("format"), int):
-        raise ProjectError(f"{path}: is not the description of a project. {way_out} The labels are safe.")
-    if document["format"] > PROJECT_FORMAT:
-        raise ProjectVersionError(
-            f"{path}: the project has format {document['format']} (version {document.get('version', 'unknown')}); "
-            f"this version reads up to {PROJECT_FORMAT}. Update Partial Seg to open it; nothing was changed."
-        )
-    try:
-        ClassScheme.from_json(document["scheme"])
-        for value in document["images"]:
-            _ = str(value["id"]), value["path"], value["fingerprint"], [int(v) for v in value["shape"]]
-        _ = int(document["next_image"]), dict(document["config"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ProjectError(f"{path}: is damaged ({error!r}). {way_out} The labels are safe.") from error
-    return document

@@ -101,7 +101,7 @@ def take_up(store: LabelStore, project: Project) -> TakenUp:
             store.submit_points(points.to_json())
             where = f"set aside in {path.name}"
         notes.append(f"{len(left_out)} saved points spoke of classes that do not exist, or were damaged: {where}.")
-    text = " ".join(notes)
+    text = " ".join([*store.notes, *notes])
     return TakenUp(labels, strokes, points, f"{store.folder}: {text}" if text else "")
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import errno
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
-from zarr.errors import BaseZarrError
 
+from annotations.checking import read_checked
 from annotations.classes import UNLABELLED, ClassScheme, check_labels
 from annotations.errors import LabelError, PartialSegError, ProjectError
-from annotations.files import read_json, write_atomically
+from annotations.files import write_atomically
 from annotations.mask import SparseMask
+from annotations.numbers import LARGEST_NUMBER, StrokeNumbers, make_numbers
 from annotations.region import Region
-from annotations.sparse_memory import sparse_zeros
+from annotations.saved import ChunkState
+from annotations.side_files import take_points, take_saved, take_strokes
 from annotations.strokes import Stroke, StrokeLog
 from annotations.writer import BackgroundWriter
 
@@ -60,6 +62,7 @@ class LabelStore:
         strokes.zarr    uint32, which stroke a pixel came from, 0 none
         strokes.jsonl   the strokes
         points.json     the points
+        saved.jsonl     what each chunk holds, to notice what goes missing (SavedState)
 
     `submit` copies and returns; a single thread writes, in order. A write that fails keeps its data in memory and is
     tried again every second and at every `flush`, so that a full disk loses nothing once room is made. Records are
@@ -74,20 +77,56 @@ class LabelStore:
         Called from the writer's thread when a submit is on disk.
     on_error : callable(Exception) or None
         Called from the writer's thread, once when writing begins to fail.
+    notes : list of str
+        What was found missing or damaged, and where it was put; `load` adds to it.
     """
 
-    def __init__(self, folder: Path, *, writable: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        writable: bool,
+        shape: tuple[int, int] | None = None,
+        guard: Callable[[], object] | None = None,
+    ) -> None:
         """Open the arrays; use `create` or `open`."""
         self.folder = Path(folder)
         self.writable = writable
+        self.notes: list[str] = []
+        self._guard = guard
         self.mask = SparseMask.open(self.folder / "labels.zarr", writable=writable)
-        self._numbers = _open_numbers(self.folder / "strokes.zarr", self.mask.shape, writable)
-        self._log = StrokeLog(self.folder / "strokes.jsonl")
-        self._points_path = self.folder / "points.json"
+        if shape is not None and self.mask.shape != tuple(shape):
+            raise ProjectError(
+                f"{self.mask.path}: labels of {self.mask.shape[0]} x {self.mask.shape[1]} pixels (height x width), but "
+                f"the orthophoto has {shape[0]} x {shape[1]}. Restore that folder from a backup; nothing was changed."
+            )
+        say = self.notes.append
+        try:
+            self._numbers = StrokeNumbers(
+                self.folder / "strokes.zarr", self.mask.shape, writable=writable, say=self._say
+            )
+            self._saved = take_saved(self.folder / "saved.jsonl", writable=writable, say=say)
+            self._log = StrokeLog(self.folder / "strokes.jsonl")
+            self._points_path = self.folder / "points.json"
+            strokes, self._log_size = take_strokes(self._log, self._saved, writable=writable, say=say)
+            self._points = take_points(self._points_path, self._saved, writable=writable, say=say)
+        except OSError as error:
+            raise ProjectError(
+                f"{self.folder}: cannot be read or put in order ({error}). Make room, or check the disk and what you "
+                "may do in that folder; nothing is lost."
+            ) from error
+        self._largest: int | None = None
+        self._logged = max((s.number for s in strokes), default=0)
+        self._batch = self._saved.new_batch()
+        self._moving: set[tuple[int, int]] = set()
+        self._compared = False
         self.on_saved: Callable[[Region], None] | None = None
         self.on_error: Callable[[Exception], None] | None = None
-        self._points: list[dict[str, Any]] | None = None
-        self._writer = BackgroundWriter(self._write, self._saved, self._failed) if writable else None
+        self._writer = BackgroundWriter(self._write, self._saved_work, self._failed) if writable else None
+
+    def _say(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     @classmethod
     def create(
@@ -98,6 +137,7 @@ class LabelStore:
         *,
         fingerprint: str,
         georeference: Georeference | None,
+        guard: Callable[[], object] | None = None,
     ) -> LabelStore:
         """Make the arrays of an orthophoto of `shape` (H, W) in a folder that has none, and open them for writing.
 
@@ -110,30 +150,40 @@ class LabelStore:
         folder.mkdir(parents=True, exist_ok=True)
         # The labels come last: they are what makes a folder count as complete.
         if not (folder / "labels.zarr").exists():
-            zarr.create_array(
-                folder / "strokes.zarr",
-                shape=shape,
-                chunks=(512, 512),
-                dtype="uint32",
-                fill_value=0,
-                overwrite=True,
-                dimension_names=("row", "column"),
-            )
+            make_numbers(folder / "strokes.zarr", shape)
         SparseMask.create(folder / "labels.zarr", shape, scheme, fingerprint=fingerprint, georeference=georeference)
-        return cls(folder, writable=True)
+        return cls(folder, writable=True, guard=guard)
 
     @classmethod
-    def open(cls, folder: Path, *, writable: bool = True) -> LabelStore:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        writable: bool = True,
+        shape: tuple[int, int] | None = None,
+        guard: Callable[[], object] | None = None,
+    ) -> LabelStore:
         """Open a folder that `create` made; without `writable` no thread is started and `submit` refuses.
+
+        Strokes, their numbers and points that are missing or damaged are set aside and done without; see `notes`.
+
+        Parameters
+        ----------
+        folder : Path
+        writable : bool
+        shape : tuple of int, optional
+            (H, W) that the labels must have.
+        guard : callable, optional
+            Called in the writer's thread before it writes; it raises where nothing may be written any more.
 
         Raises
         ------
         ProjectError
-            Something is missing or damaged.
+            The labels are missing or damaged.
         ProjectVersionError
             A newer version wrote it.
         """
-        return cls(folder, writable=writable)
+        return cls(folder, writable=writable, shape=shape, guard=guard)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -165,44 +215,48 @@ class LabelStore:
     def load(self) -> tuple[NDArray[np.int8], NDArray[np.uint32]]:
         """Return all labels and stroke numbers as they are on disk, (H, W) each.
 
-        Chunks without a label are not touched in the array of stroke numbers, so that they take no memory.
-        """
-        labels = np.full(self.shape, UNLABELLED, np.int8)
-        numbers = sparse_zeros(self.shape, np.uint32)
-        for top in range(0, self.shape[0], self.mask.chunk):
-            row = Region(top, 0, min(self.mask.chunk, self.shape[0] - top), self.shape[1])
-            labels[row.slices] = self.mask.read(row)
-            for tile in row.tiles(self.mask.chunk):
-                place = tile.clipped(self.shape).slices
-                if (labels[place] != UNLABELLED).any():
-                    # A kill between the two writes can leave a number behind on a pixel that has no label.
-                    numbers[place] = np.where(labels[place] == UNLABELLED, 0, np.asarray(self._numbers[place]))
-        return labels, numbers
-
-    def strokes(self) -> list[Stroke]:
-        """Return the strokes on disk, oldest first."""
-        return self._log.read()
-
-    def next_number(self) -> int:
-        """Return the first stroke number that was never used."""
-        return 1 + max((s.number for s in self.strokes()), default=0)
-
-    def points(self) -> list[dict[str, Any]]:
-        """Return the points last submitted, or those on disk.
+        Chunks without a label are not touched in the array of stroke numbers, so that they take no memory. The first
+        time what is there is compared with what was saved; `notes` then names what is missing.
 
         Raises
         ------
         ProjectError
-            points.json is damaged.
+            Chunks of the labels are damaged; the message names their files.
         """
-        if self._points is not None:
-            return list(self._points)
-        if not self._points_path.exists():
+        found = read_checked(self.mask, self._numbers, self._saved, moving=lambda: self._moving)
+        self._largest = max(self._largest or 0, found.largest)
+        if not self._compared:
+            self._compared = True
+            self.notes += found.notes
+            if self.writable:
+                with suppress(OSError):  # a full disk: the next opening takes it up
+                    self._saved.note(
+                        [line for line in found.found if (line["chunk"][0], line["chunk"][1]) not in self._moving]
+                    )
+                    self._saved.tidy()
+        return found.labels, found.numbers
+
+    def strokes(self) -> list[Stroke]:
+        """Return the strokes on disk, oldest first; damaged ones are left out."""
+        try:
+            return self._log.salvage()[0]
+        except OSError:
             return []
-        points = read_json(self._points_path)
-        if not isinstance(points, list):
-            raise ProjectError(f"{self._points_path}: not a list of points. Restore it from a backup, or delete it.")
-        return points
+
+    def next_number(self) -> int:
+        """Return the first stroke number that was never used, as far as any file of the folder knows."""
+        if self._largest is None:
+            self._largest = self._numbers.largest()
+        logged = max((s.number for s in self.strokes()), default=0)
+        points = [entry.get("number") for entry in self.points() if isinstance(entry, dict)]
+        numbers = [n for n in points if isinstance(n, int) and n <= LARGEST_NUMBER]
+        return max(
+            [self._largest + 1, logged + 1, self._logged + 1, self._saved.next_number, *(n + 1 for n in numbers)]
+        )
+
+    def points(self) -> list[dict[str, Any]]:
+        """Return the points last submitted, or those that were on disk."""
+        return list(self._points)
 
     def submit(
         self,
@@ -309,9 +363,17 @@ class LabelStore:
         """
         return self._writer is None or self._writer.close(timeout)
 
+    def discard(self, timeout: float | None = 10, *, then: Callable[[], object] | None = None) -> bool:
+        """Give up what could not be written, and stop the writer; see `BackgroundWriter.discard`."""
+        if self._writer is None:
+            if then is not None:
+                then()
+            return True
+        return self._writer.discard(timeout, then=then)
+
     # -- in the writer's thread ----------------------------------------------------------------------------------------
 
-    def _saved(self, work: _Work) -> None:
+    def _saved_work(self, work: _Work) -> None:
         if self.on_saved is not None and not work.region.empty:
             self.on_saved(work.region)
 
@@ -327,21 +389,42 @@ class LabelStore:
             self.on_error(told)
         return told
 
+    def _check_there(self) -> None:
+        """Raise where the folder is gone, or is not ours any more: half a project must not be made in its place."""
+        if self._guard is not None:
+            self._guard()
+        for name in ("labels.zarr", "strokes.zarr"):
+            if not (self.folder / name / "zarr.json").is_file():
+                raise ProjectError(
+                    f"{self.folder / name} is gone: the folder was deleted or renamed, or its drive is not connected; "
+                    "put it back"
+                )
+
     def _write(self, batch: list[_Work]) -> None:
+        self._check_there()
+        numbers = [record.number for work in batch if not work.logged for record in work.records]
+        self._saved.begin(self._batch, next_=max(numbers, default=0) + 1)
         for work in batch:
             if not work.logged:
-                self._log.append(work.records)
+                self._log_size = self._log.append(work.records) or self._log_size
                 work.logged = True
+        self._logged = max([self._logged, *numbers])
         chunks: dict[tuple[int, int], list[_Piece]] = {}
         size = self.mask.chunk
         for work in batch:
             for piece in work.pieces:
                 chunks.setdefault((piece.region.top // size, piece.region.left // size), []).append(piece)
         for (row, column), pieces in chunks.items():
+            if self._writer is not None and self._writer.discarding:
+                raise ProjectError("what was left to write was discarded")
+            self._moving.add((row, column))
             self._write_chunk(Region(row * size, column * size, size, size).clipped(self.shape), pieces)
         points = [work.points for work in batch if work.points is not None]
         if points:
+            self._saved.begin(self._batch, points=len(json.loads(points[-1])))
             write_atomically(self._points_path, points[-1].encode())
+        self._saved.done(self._batch, self._log_size)
+        self._batch = self._saved.new_batch()
 
     def _write_chunk(self, tile: Region, pieces: list[_Piece]) -> None:
         """Write one chunk with all its pieces, the later over the earlier.
@@ -359,21 +442,7 @@ class LabelStore:
                 local = Region(part.top - tile.top, part.left - tile.left, part.height, part.width).slices
                 labels[local] = UNLABELLED if piece.labels is None else piece.labels
                 numbers[local] = 0 if piece.strokes is None else piece.strokes
+        row, column = tile.top // self.mask.chunk, tile.left // self.mask.chunk
+        self._saved.begin(self._batch, chunk=(row, column, ChunkState.of(labels, numbers)))
         self.mask.write(tile, labels)
         self._numbers[tile.slices] = numbers
-
-
-def _open_numbers(path: Path, shape: tuple[int, int], writable: bool) -> zarr.Array[Any]:
-    try:
-        array = zarr.open_array(path, mode="r+" if writable else "r")
-    except (BaseZarrError, OSError, KeyError, ValueError, TypeError) as error:
-        raise ProjectError(
-            f"{path}: the stroke numbers' description (zarr.json) is missing or damaged ({error}). "
-            "The labels beside it are untouched: restore that one file from a backup."
-        ) from error
-    if array.shape != shape or array.dtype != np.uint32:
-        raise ProjectError(
-            f"{path}: stroke numbers of shape {array.shape}, but the labels beside them have {shape}. "
-            "Restore the folder from a backup."
-        )
-    return array

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import time as clock
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from annotations.errors import ProjectError
+from annotations.files import write_atomically
+from annotations.lines import append_lines, whole_lines
+from annotations.numbers import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Origin", "Stroke", "StrokeLog"]
+
+_BAD_LINE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 Origin = Literal["drawn", "accepted", "random", "imported"]
 
@@ -61,8 +65,8 @@ class StrokeLog:
         """Name the file."""
         self.path = Path(path)
 
-    def append(self, strokes: Iterable[Stroke]) -> None:
-        """Add strokes; a line that an earlier crash left torn is cut off first.
+    def append(self, strokes: Iterable[Stroke]) -> int:
+        """Add strokes; a line that an earlier crash left torn is cut off first. Return the file's size in bytes.
 
         Raises
         ------
@@ -71,32 +75,8 @@ class StrokeLog:
         """
         lines = "".join(json.dumps(asdict(s), separators=(",", ":")) + "\n" for s in strokes).encode()
         if not lines:
-            return
-        with self.path.open("ab+") as file:
-            end = file.seek(0, os.SEEK_END)
-            whole = self._whole_length(file, end)
-            if whole < end:
-                file.truncate(whole)
-            try:
-                file.write(lines)
-                file.flush()
-            except OSError:
-                # Best effort: a half-written batch would stand twice after the retry.
-                file.truncate(whole)
-                raise
-
-    @staticmethod
-    def _whole_length(file: Any, end: int) -> int:
-        """Return the length up to and with the last newline."""
-        position = end
-        while position > 0:
-            start = max(0, position - 4096)
-            file.seek(start)
-            found = file.read(position - start).rfind(b"\n")
-            if found >= 0:
-                return int(start + found + 1)
-            position = start
-        return 0
+            return self.path.stat().st_size if self.path.exists() else 0
+        return append_lines(self.path, lines)
 
     def read(self) -> list[Stroke]:
         """Return the strokes in the order in which they were added; a torn last line is left out.
@@ -108,21 +88,63 @@ class StrokeLog:
         ProjectError
             A line inside the file is damaged.
         """
-        try:
-            lines = self.path.read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
-            return []
         strokes: dict[int, Stroke] = {}
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(whole_lines(self.path), 1):
             try:
-                value = json.loads(line)
-                stroke = Stroke(
-                    int(value["number"]), int(value["label"]), str(value["tool"]), float(value["time"]), value["origin"]
-                )
-            except (ValueError, KeyError, TypeError) as error:
+                stroke = _stroke(line)
+            except _BAD_LINE as error:
                 raise ProjectError(
                     f"{self.path}: line {number} is damaged ({error}). The labels themselves are not in this file; "
                     "remove that line, or restore the file from a backup."
                 ) from error
             strokes[stroke.number] = stroke
         return list(strokes.values())
+
+    def salvage(self) -> tuple[list[Stroke], int, int]:
+        """Return what can be read, whatever was done to the file.
+
+        Returns
+        -------
+        strokes : list of Stroke
+            As `read` gives them, without those of damaged lines.
+        damaged : int
+            How many lines are damaged.
+        size : int
+            Bytes in whole lines.
+
+        Raises
+        ------
+        OSError
+            The file cannot be read at all.
+        """
+        strokes: dict[int, Stroke] = {}
+        damaged = size = 0
+        for line in whole_lines(self.path):
+            size += len(line) + 1
+            try:
+                stroke = _stroke(line)
+            except _BAD_LINE:
+                damaged += 1
+                continue
+            strokes[stroke.number] = stroke
+        return list(strokes.values()), damaged, size
+
+    def renew(self, strokes: Iterable[Stroke]) -> int:
+        """Write the file anew, whole or not at all; return its size."""
+        content = "".join(json.dumps(asdict(s), separators=(",", ":")) + "\n" for s in strokes).encode()
+        write_atomically(self.path, content)
+        return len(content)
+
+
+def _stroke(line: bytes) -> Stroke:
+    value = json.loads(line)
+    stroke = Stroke(
+        int(value["number"]),
+        int(value["label"]),
+        str(value["tool"]),
+        float(value["time"]),
+        cast("Origin", str(value["origin"])),
+    )
+    if not 1 <= stroke.number <= LARGEST_NUMBER:
+        raise ValueError(f"a stroke has no number {stroke.number}")
+    return stroke

@@ -62,7 +62,8 @@ class BackgroundWriter(Generic[T]):
         self._attempts = 0
         self._last_failure = 0
         self._hurry = False
-        self._closing = False
+        self._closing = self._discarding = False
+        self._then: Callable[[], object] | None = None
         self.last_error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="label-writer", daemon=True)
         self._thread.start()
@@ -72,6 +73,11 @@ class BackgroundWriter(Generic[T]):
     def alive(self) -> bool:
         """Whether items are still taken."""
         return self._thread.is_alive() and not self._closing
+
+    @property
+    def discarding(self) -> bool:
+        """Whether what is being written is not wanted any more."""
+        return self._discarding
 
     @property
     def pending(self) -> int:
@@ -114,7 +120,42 @@ class BackgroundWriter(Generic[T]):
         _open_writers.discard(self)
         return True
 
+    def discard(self, timeout: float | None = 10, *, then: Callable[[], object] | None = None) -> bool:
+        """Forget what is not written, and end the thread.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait for a write that is under way.
+        then : callable, optional
+            Called when no write can come any more: now, or by the thread itself where it hangs in a write.
+
+        Returns
+        -------
+        bool
+            Whether the thread has ended.
+        """
+        with self._condition:
+            self._closing = self._discarding = True
+            self._queue.clear()
+            alone = not self._thread.is_alive()
+            self._then = None if alone else then
+            self._condition.notify_all()
+        if not alone and threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+        _open_writers.discard(self)
+        if alone and then is not None:
+            then()
+        return not self._thread.is_alive()
+
     def _run(self) -> None:
+        self._work()
+        with self._condition:
+            then, self._then = self._then, None
+        if then is not None:
+            then()
+
+    def _work(self) -> None:
         while self._wait():
             try:
                 self._write(self._batch)
@@ -132,8 +173,12 @@ class BackgroundWriter(Generic[T]):
         """Fill the batch, waiting for items or for the next attempt; False when the thread is to end."""
         with self._condition:
             if self.last_error is not None:
-                self._condition.wait_for(lambda: self._hurry, _RETRY_SECONDS)
+                self._condition.wait_for(lambda: self._hurry or self._discarding, _RETRY_SECONDS)
             self._condition.wait_for(lambda: self._queue or self._batch or self._closing)
+            if self._discarding:
+                self._batch = []
+                self._condition.notify_all()
+                return False
             if not self._queue and not self._batch:
                 return False
             self._hurry = False

@@ -60,13 +60,15 @@ class Prepared:
         return bool(self.project.read_only)
 
     def close(self) -> None:
-        """Give back what is held on disk."""
+        """Give back what is held on disk; what cannot be written is given up.
+
+        The project's lock goes last, when nothing can write any more.
+        """
         if not self.read_only:  # the worker, which may still fill them, has them open itself
             for name in ("prediction.u8", "confidence.u8"):
                 SharedArray.release(self.entry.cache / name)
-        self.store.close()
         self.ortho.close()
-        self.project.close()
+        _close(self.store, self.project)
 
 
 def prepare(
@@ -119,6 +121,14 @@ def _closing_on_error(project: Project, make: Callable[[], Prepared]) -> Prepare
         raise
 
 
+def _close(store: LabelStore, project: Project) -> None:
+    if store.close():
+        project.close()
+    else:
+        # A write that hangs keeps the lock: another viewer must not write at the same time.
+        store.discard(then=project.close)
+
+
 def _open_project(folder: Path) -> tuple[Project, str]:
     try:
         return Project.open(folder), ""
@@ -150,33 +160,25 @@ def _from_project(
     levels = display_levels(ortho, None if project.read_only else entry.cache, progress=progress, cancelled=cancelled)
     if cancelled():
         raise PartialSegError("opening was cancelled")
-    if (entry.folder / "labels.zarr").exists():
-        store = LabelStore.open(entry.folder, writable=not project.read_only)
-    elif project.read_only:
-        raise PartialSegError(f"{entry.folder}: there are no labels in it yet; close the other viewer first.")
-    else:
-        store = LabelStore.create(
-            entry.folder,
-            ortho.shape,
-            project.scheme,
-            fingerprint=ortho.fingerprint,
-            georeference=ortho.georeference,
-        )
-    found_there = take_up(store, project)
-    labels, strokes = found_there.labels, found_there.strokes
-    note = " ".join(text for text in (note, found_there.note) if text)
-    prediction, confidence = _shared(project, entry, ortho)
-    lost: list[str] = []
-    found = load_prediction(entry.folder, prediction, confidence, notes=lost, mend=not project.read_only)
-    note = " ".join(text for text in (note, *lost) if text)
+    store, said = _open_store(project, entry, ortho)
+    try:
+        found_there = take_up(store, project)
+        note = " ".join(text for text in (note, said, found_there.note) if text)
+        prediction, confidence = _shared(project, entry, ortho)
+        lost: list[str] = []
+        found = load_prediction(entry.folder, prediction, confidence, notes=lost, mend=not project.read_only)
+        note = " ".join(text for text in (note, *lost) if text)
+    except BaseException:
+        store.close(0) or store.discard()
+        raise
     return Prepared(
         project,
         entry,
         ortho,
         levels,
         store,
-        labels,
-        strokes,
+        found_there.labels,
+        found_there.strokes,
         prediction,
         confidence,
         found,
@@ -208,6 +210,32 @@ def _need_room(ortho: Orthophoto, cache: Path | None) -> None:
         shown = 0 if any(cache.glob("display-*")) else _DISPLAY_BYTES * pixels
         shared = 0 if (cache / "confidence.u8").exists() else 2 * pixels
         need_disk(shown + shared, cache, f"{ortho.path.name}: what is shown of {size}")
+
+
+def _open_store(project: Project, entry: ImageEntry, ortho: Orthophoto) -> tuple[LabelStore, str]:
+    """Open an image's labels, or make them where there never were any; also what to say of it."""
+    there = entry.folder / "labels.zarr"
+    guard = None if project.read_only else project.check_held
+    if there.exists():
+        return LabelStore.open(entry.folder, writable=not project.read_only, shape=ortho.shape, guard=guard), ""
+    if project.read_only:
+        raise PartialSegError(f"{entry.folder}: there are no labels in it yet; close the other viewer first.")
+    # Labels are made before their image is noted, so that they are lost and not yet to be made.
+    traces = [name for name in ("strokes.jsonl", "points.json", "saved.jsonl") if (entry.folder / name).exists()]
+    if traces:
+        raise PartialSegError(
+            f"{there}: the labels are missing, though {' and '.join(traces)} beside them say that there were some. "
+            f"Restore {there.name} from a backup; or, to begin anew, move {entry.folder} out of the project."
+        )
+    store = LabelStore.create(
+        entry.folder,
+        ortho.shape,
+        project.scheme,
+        fingerprint=ortho.fingerprint,
+        georeference=ortho.georeference,
+        guard=guard,
+    )
+    return store, f"{there}: was missing; labels begin anew. Restore it from a backup if there were any."
 
 
 def _entry_of(project: Project, ortho: Orthophoto | None) -> ImageEntry:

@@ -14,6 +14,7 @@ from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
 from annotations.mask import SparseMask
 from annotations.orthophoto import open_orthophoto
+from annotations.project_leftovers import sweep_places
 from annotations.region import Region
 from annotations.shared_array import SharedArray
 from annotations.statistics import band_statistics
@@ -109,6 +110,7 @@ class OpenWork:
         self.confidence = SharedArray.open(message.confidence, shape)
         self.kept = KeptPrediction(message.keep, shape)
         self.weights = Path(message.weights)
+        sweep_places(self.weights, Path(message.keep))  # a worker that was killed while it saved
         self.normalisation = Normalisation(*band_statistics(self.ortho))
         self.precision: Precision = choose_precision(self.config.device, threads_default=threads)
         self.governor: ThreadGovernor | None = None

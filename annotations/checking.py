@@ -1,0 +1,202 @@
+"""Reading all labels of an orthophoto, and comparing them with what was saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from annotations.chunk_files import chunk_file, strange_entries
+from annotations.classes import UNLABELLED
+from annotations.errors import ProjectError
+from annotations.numbers import LARGEST_NUMBER, sensible_max
+from annotations.region import Region
+from annotations.saved import ChunkState, SavedState
+from annotations.sparse_memory import sparse_zeros
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
+    from numpy.typing import NDArray
+
+    from annotations.mask import SparseMask
+    from annotations.numbers import StrokeNumbers
+
+__all__ = ["Loaded", "read_checked"]
+
+_NAMED: Final = 5
+
+
+@dataclass
+class Loaded:
+    """Labels and stroke numbers as they are on disk.
+
+    Parameters
+    ----------
+    labels : ndarray of int8, (H, W)
+    numbers : ndarray of uint32, (H, W)
+        0 where unlabelled.
+    largest : int
+        The largest stroke number.
+    notes : list of str
+        What is missing.
+    found : list of dict
+        Lines for `SavedState.note`: chunks that it did not know.
+    """
+
+    labels: NDArray[np.int8]
+    numbers: NDArray[np.uint32]
+    largest: int = 0
+    notes: list[str] = field(default_factory=list)
+    found: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Loss:
+    name: str
+    region: Region
+    expected: int
+    there: int
+    gone: bool
+
+
+def read_checked(
+    mask: SparseMask, numbers: StrokeNumbers, saved: SavedState, *, moving: Callable[[], Container[tuple[int, int]]]
+) -> Loaded:
+    """Read everything.
+
+    Parameters
+    ----------
+    mask, numbers
+        The arrays.
+    saved : SavedState
+    moving : callable
+        Gives the chunks (row, column) that are being written, which are not compared.
+
+    Raises
+    ------
+    ProjectError
+        Chunks of the labels are damaged; the message names their files. Nothing is touched: labels are for a person to
+        give up.
+    """
+    try:
+        result = Loaded(np.full(mask.shape, UNLABELLED, np.int8), sparse_zeros(mask.shape, np.uint32))
+    except (MemoryError, ValueError, OSError) as error:
+        raise ProjectError(
+            f"{mask.path}: {mask.shape[0]} x {mask.shape[1]} labels do not fit into memory ({error}). Open the project "
+            "on a machine with more, or cut the image."
+        ) from error
+    damaged = [(entry.relative_to(mask.path).as_posix(), "is no file") for entry in strange_entries(mask.path)]
+    lost: list[_Loss] = []
+    odd = unnumbered = 0
+    for top in range(0, mask.shape[0], mask.chunk):
+        strip = Region(top, 0, min(mask.chunk, mask.shape[0] - top), mask.shape[1])
+        try:
+            result.labels[strip.slices] = mask.read(strip)
+        except ProjectError:
+            damaged += _damaged_in(mask, strip)
+            continue
+        for tile in strip.tiles(mask.chunk):
+            part = tile.clipped(mask.shape)
+            row, column = part.top // mask.chunk, part.left // mask.chunk
+            labels = result.labels[part.slices]
+            labelled = labels != UNLABELLED
+            raw = None
+            if labelled.any():
+                raw = np.asarray(numbers[part.slices])
+                result.largest = max(result.largest, sensible_max(raw))
+                wrong = raw > LARGEST_NUMBER
+                odd += int(np.count_nonzero(wrong & labelled))
+                # A kill between the two writes can leave a number behind on a pixel that has no label.
+                result.numbers[part.slices] = np.where(labelled & ~wrong, raw, 0)
+            states = saved.states(row, column)
+            if not states and raw is None:
+                continue
+            state = ChunkState.of(labels, raw)
+            if not states:
+                result.found.append(saved.found(row, column, state))
+            elif not _as_saved(state, states) and (row, column) not in moving():
+                loss = _compare(mask, part, states, state, saved)
+                if loss is not None:
+                    lost.append(loss)
+            elif raw is not None and all(s.numbers > state.numbers for s in states) and (row, column) not in moving():
+                unnumbered += min(s.numbers for s in states) - state.numbers
+                result.found.append(saved.found(row, column, state))
+    if damaged:
+        raise _damaged(mask, damaged, saved)
+    if lost:
+        result.notes.append(_say_lost(mask, lost))
+    if unnumbered or odd:
+        result.notes.append(
+            f"{numbers.path.name}: of {unnumbered + odd:,} labelled pixels the stroke that they came from is lost. The "
+            "labels are there."
+        )
+    return result
+
+
+def _as_saved(state: ChunkState, states: list[ChunkState]) -> bool:
+    return any(s.labels == state.labels and s.checksum == state.checksum for s in states)
+
+
+def _compare(
+    mask: SparseMask, part: Region, states: list[ChunkState], state: ChunkState, saved: SavedState
+) -> _Loss | None:
+    """Look again, since another viewer may have written meanwhile; None where all is as it was saved."""
+    row, column = part.top // mask.chunk, part.left // mask.chunk
+    states = SavedState(saved.path).states(row, column) or states
+    state = ChunkState.of(mask.read(part), None)
+    if _as_saved(state, states):
+        return None
+    file = chunk_file(mask.path, row, column)
+    expected = max(s.labels for s in states)
+    return _Loss(file.relative_to(mask.path).as_posix(), part, expected, state.labels, not file.is_file())
+
+
+def _say_lost(mask: SparseMask, lost: list[_Loss]) -> str:
+    gone, other = [x for x in lost if x.gone], [x for x in lost if not x.gone]
+    parts = []
+    for losses, what in ((gone, "missing"), (other, "not as saved")):
+        if losses:
+            places = "; ".join(
+                f"{x.name} (rows {x.region.top} to {x.region.bottom}, columns {x.region.left} to {x.region.right}: "
+                f"{x.expected:,} labelled pixels were saved, {x.there:,} are there)"
+                for x in losses[:_NAMED]
+            )
+            more = f" and {len(losses) - _NAMED} more" if len(losses) > _NAMED else ""
+            parts.append(f"{len(losses)} files of {mask.path} are {what}: {places}{more}.")
+    return (
+        f"{' '.join(parts)} Labels are lost there. Restore the files from a backup, or draw there again; "
+        "all other labels are as you left them."
+    )
+
+
+def _damaged_in(mask: SparseMask, strip: Region) -> list[tuple[str, str]]:
+    found = []
+    for tile in strip.tiles(mask.chunk):
+        part = tile.clipped(mask.shape)
+        try:
+            mask.read(part)
+        except ProjectError as error:
+            name = chunk_file(mask.path, part.top // mask.chunk, part.left // mask.chunk)
+            found.append((name.relative_to(mask.path).as_posix(), str(error.__cause__ or error)[:100]))
+    return found
+
+
+def _damaged(mask: SparseMask, damaged: list[tuple[str, str]], saved: SavedState) -> ProjectError:
+    places = []
+    for name, reason in damaged[:_NAMED]:
+        pieces = name.split("/")
+        text = f"{name} ({reason})"
+        if len(pieces) == 3 and all(p.isdecimal() for p in pieces[1:]):
+            row, column = int(pieces[1]), int(pieces[2])
+            text = f"{name} (rows from {row * mask.chunk}, columns from {column * mask.chunk}"
+            states = saved.states(row, column)
+            known = f", {max(s.labels for s in states):,} labelled pixels" if states else ""
+            text = f"{text}{known}: {reason})"
+        places.append(text)
+    more = f" and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
+    return ProjectError(
+        f"{mask.path}: a chunk of the labels is damaged: {'; '.join(places)}{more}. Nothing was changed. Restore "
+        "from a backup what is named here, or move it out of the folder: the project then opens, that part unlabelled."
+    )
