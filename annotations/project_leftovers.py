@@ -21,6 +21,7 @@ _REPLACING: Final = re.compile(
 )
 _ZARR: Final = re.compile(r"[\w-]+\.[0-9a-f]{32}\.partial")
 _NEW: Final = re.compile(r"(\w+\.pth|\w+\.u8)\.new")
+_SHARED: Final = re.compile(r"\.\w+\.u8-(?P<pid>\d{1,10})-[0-9a-f]{8}\.new")
 _PART: Final = re.compile(r"display-[0-9a-f]+\.(?P<pid>\d{1,10})\.part")
 
 
@@ -70,6 +71,8 @@ def _places(folder: Path) -> list[Path]:
 def _is_left(name: str) -> bool:
     if _ZARR.fullmatch(name) or _NEW.fullmatch(name):
         return True
+    if found := _SHARED.fullmatch(name):
+        return not _runs(found["pid"])
     found = _REPLACING.fullmatch(name)
     if found is None:
         return False
