@@ -17,6 +17,7 @@ where it was when the same command is given again.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
 from trainer.cell_run import DataSet, run_cell, state_of
 from trainer.cells import Axes, Cell, Overrides, chosen_cells, grid
+from trainer.command_line import exit_status
 from trainer.config import ConfigError, DeviceConfig, ModelName
 from trainer.distributed import barrier, is_main, process_group, world_size
 from trainer.environment import environment
@@ -113,6 +115,10 @@ class Benchmark:
         ConfigError
             There is none, or one of them twice; a setting cannot be used.
         """
+        if not 0 <= self.checkpoint_minutes < math.inf:
+            raise ConfigError(f"checkpoint_minutes must be 0 or more, not {self.checkpoint_minutes}")
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise ConfigError(f"lr must be above 0, not {self.lr}")
         fractions = self.fractions
         if fractions is None:
             fractions = () if self.clicks_per_patch or self.scribbles else (0.10, 0.15)
@@ -156,6 +162,12 @@ def _load(folder: Path, cell: Cell, say: Callable[[str], None]) -> DataSet:
     for name, patches in (("val", val), ("test", test)):
         if patches is not None and patches.images.shape[1] != train.images.shape[1]:
             raise DatasetError(f"{folder}: the images of train.txt and {name}.txt have different numbers of bands")
+    masked = sum(patches.masked for patches in (train, val, test) if patches is not None)
+    if masked:
+        say(
+            f"{folder}: {masked} pixels have no data (masked, transparent, nodata, infinite or not a number); they are "
+            "neither learnt from nor scored."
+        )
     say(
         f"{folder}: {len(train)} training, {len(val)} validation and {len(test) if test else 'no'} test patches at "
         f"{config.input_size} px"
@@ -171,8 +183,10 @@ def run(benchmark: Benchmark) -> list[CellResult]:
     Raises
     ------
     PartialSegError
-        The configuration or the data cannot be used.
+        The configuration or the data cannot be used; a cell failed, or came to no score.
     """
+    if benchmark.output.exists() and not benchmark.output.is_dir():
+        raise ConfigError(f"{benchmark.output}: is a file, but results go into a folder: choose another --output")
     cells = chosen_cells(benchmark.cells(), benchmark.only)
     precision = choose_precision(cells[0].config.device)
     folder = _data_folder(benchmark.data)
@@ -215,7 +229,22 @@ def run(benchmark: Benchmark) -> list[CellResult]:
         if failed:
             name, first = next(iter(failed.items()))
             raise PartialSegError(f"{len(failed)} of {len(cells)} cells failed; the first, {name}: {first}")
-        return collect(benchmark.output) if any(benchmark.output.rglob(RESULT_FILE)) else []
+        results = collect(benchmark.output) if any(benchmark.output.rglob(RESULT_FILE)) else []
+        _require_scores(results, cells)
+        return results
+
+
+def _require_scores(results: Sequence[CellResult], cells: Sequence[Cell]) -> None:
+    """Raise where a cell that was asked for came to nothing: who runs the grid from a script looks at its status."""
+    asked = {cell.name for cell in cells}
+    useless = [r for r in results if r.name in asked and not r.usable]
+    if useless:
+        first = useless[0]
+        what = "training diverged" if first.diverged else "no epoch gave a usable score"
+        raise PartialSegError(
+            f"{len(useless)} of {len(cells)} cells came to no score that means anything; the first, {first.name}: "
+            f"{what}. The report names them. Choose a lower learning rate (--lr), or look at the data."
+        )
 
 
 def _report(output: Path, setting: dict[str, Any], say: Callable[[str], None]) -> float:
@@ -234,7 +263,7 @@ def _kept_setting(folder: Path) -> dict[str, Any]:
     """Return what the grid itself wrote into an earlier report about its data and its machine."""
     try:
         setting = json.loads((folder / "report.json").read_text("utf-8"))["setting"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return dict(setting) if isinstance(setting, dict) else {}
 
@@ -267,36 +296,31 @@ def _run_one(benchmark: Benchmark, cell: Cell, data: DataSet, progress: GridProg
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    return exit_status(
+        lambda: _main(given),
+        "Stopped. What is finished is kept, and the same command goes on from here; "
+        "python -m trainer.benchmark report FOLDER writes the report of the finished cells.",
+    )
+
+
+def _main(given: list[str]) -> None:
+    if given[:1] == ["report"]:
+        asked = tyro.cli(Report, args=given[1:], prog="python -m trainer.benchmark report")
+        results = collect(asked.folder)
+        paths = write_report(asked.folder, results, _kept_setting(asked.folder))
+        print(f"{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
+        return
+    benchmark = tyro.cli(Benchmark, args=given, prog="python -m trainer.benchmark", description=__doc__)
+    if benchmark.list:
+        print("\n".join(cell.name for cell in benchmark.cells()))
+        return
     try:
-        if given[:1] == ["report"]:
-            asked = tyro.cli(Report, args=given[1:], prog="python -m trainer.benchmark report")
-            results = collect(asked.folder)
-            paths = write_report(asked.folder, results, _kept_setting(asked.folder))
-            print(f"{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
-            return 0
-        benchmark = tyro.cli(Benchmark, args=given, prog="python -m trainer.benchmark", description=__doc__)
-        if benchmark.list:
-            print("\n".join(cell.name for cell in benchmark.cells()))
-            return 0
         run(benchmark)
-    except PartialSegError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except OSError as error:
-        print(
-            f"error: {error.filename or 'a file'}: cannot be read or written ({error.strerror or error}). Make room, "
-            "or choose another folder with --output; the same command goes on from what is there.",
-            file=sys.stderr,
-        )
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "\nStopped. What is finished is kept, and the same command goes on from here; "
-            "python -m trainer.benchmark report FOLDER writes the report of the finished cells.",
-            file=sys.stderr,
-        )
-        return 130
-    return 0
+        raise PartialSegError(
+            f"{error.filename or 'a file'}: cannot be read or written ({error.strerror or error}). Make room, or "
+            "choose another folder with --output; the same command goes on from what is there."
+        ) from error
 
 
 if __name__ == "__main__":

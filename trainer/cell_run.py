@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from annotations.files import put_aside, write_atomically
+from annotations.leftovers import sweep_leftovers
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import FitConfig, from_plain, to_plain
 from trainer.distributed import barrier, broadcast, is_main
 from trainer.environment import environment
 from trainer.evaluate import Evaluation, evaluate
-from trainer.fit import BEST, LAST, FitResult, fit
+from trainer.fit import BEST, LAST, FitResult, fit, kept_model
 from trainer.gallery import GALLERY_FILE, write_gallery
 from trainer.plain import ConfigError
 from trainer.precision import choose_precision
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["DataSet", "State", "run_cell", "state_of"]
 
 _CONFIG = "config.json"
+_WORTHLESS = "training diverged or gave no usable score; what it scored says nothing about its labels."
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,13 @@ class State:
 
     result: CellResult | None
     differences: tuple[str, ...]
+    whole: bool = True
+    """Whether the weights that the result speaks of are there."""
 
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.result is not None and not self.differences
+        return self.result is not None and not self.differences and self.whole
 
 
 def _differences(before: Any, now: Any, where: str = "") -> list[str]:
@@ -96,11 +100,13 @@ def state_of(folder: Path, cell: Cell, key: str) -> State:
     result = read_result(folder)
     try:
         before = comparable(from_plain(FitConfig, json.loads((folder / _CONFIG).read_text("utf-8"))))
-    except (OSError, ValueError, ConfigError):
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError, ConfigError):
         return State(result, () if result is None else (f"{_CONFIG} is missing or damaged",))
     differences = _differences(before, comparable(cell.config))
     if result is not None and result.data != key:
         differences.append("the data set is another")
+    if result is not None and result.best_epoch and not differences:
+        return State(result, (), kept_model(folder / BEST, result.best_epoch))
     return State(result, tuple(differences))
 
 
@@ -158,10 +164,15 @@ def run_cell(
         state: State = broadcast(state_of(folder, cell, key) if is_main() else State(None, ()))
         if state.finished:
             say(f"{cell.name}: finished already, mIoU {state.result.best_miou:.4f}.")  # type: ignore[union-attr]
+            if not state.result.usable:  # type: ignore[union-attr]
+                say(f"{cell.name}: but {_WORTHLESS}")
             return state.result
         if state.differences:
             say(f"{cell.name}: its configuration has changed ({'; '.join(state.differences)}), so it is run again.")
+        if not state.whole:
+            say(f"{cell.name}: finished, but {folder / BEST} is missing or damaged, so it is run again.")
         if is_main():
+            sweep_leftovers(folder)
             for name in (RESULT_FILE, GALLERY_FILE):
                 put_aside(folder / name)
             write_atomically(folder / _CONFIG, (json.dumps(to_plain(cell.config), indent=2) + "\n").encode())
@@ -185,6 +196,8 @@ def run_cell(
         result = _finish(cell, folder, data, fitted, counts)
         if is_main():
             write_result(folder, result)
+        if not result.usable:
+            say(f"{cell.name}: {_WORTHLESS}")
         return result
 
 
@@ -259,4 +272,5 @@ def _result(
         test=test,
         precision=fitted.precision,
         recipe=recipe_of(config),
+        diverged=final.diverged(len(data.scheme)),
     )

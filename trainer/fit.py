@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from annotations.files import put_aside
-from trainer.checkpoint import Checkpoint, raw_state_dict, save_checkpoint
+from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ConfigError, to_plain
 from trainer.distributed import barrier, is_main, share_buffers, world_size
 from trainer.evaluate import evaluate
@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from trainer.config import FitConfig
     from trainer.patches import PatchSet
 
-__all__ = ["BEST", "LAST", "EpochResult", "FitResult", "fit"]
+__all__ = ["BEST", "LAST", "EpochResult", "FitResult", "fit", "kept_model"]
 
 BEST = "best_model.pth"
 LAST = "last_model.pth"
+_ASTRAY = 10.0  # times the cross-entropy of a network that knows nothing and says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,12 @@ class EpochResult:
     def usable(self) -> bool:
         """Whether losses and score are numbers; a network that diverged still has a most likely class everywhere."""
         return all(map(math.isfinite, (self.loss, self.val_loss, self.scores.miou)))
+
+    def diverged(self, classes: int) -> bool:
+        """Whether training went astray: losses are no numbers, or the training loss is far above that of guessing."""
+        if not (math.isfinite(self.loss) and math.isfinite(self.val_loss)):
+            return True
+        return self.loss > _ASTRAY * math.log(max(classes, 2))
 
     def better_than(self, other: EpochResult | None, select: str) -> bool:
         """Whether to keep this epoch's weights rather than the other's."""
@@ -221,9 +228,13 @@ def fit(
     work = Training(config, dataset_normalisation(config, train), train.images.shape[1], counts)
     run = _Run()
     kept = None if folder is None else load_training(folder / LAST, config, key)
-    if kept is not None:
-        work.load_state(kept["state"])
-        run = _Run.from_plain(kept["run"])
+    if kept is not None and folder is not None:
+        taken = _taken_up(work, kept, folder)
+        if taken is None:  # begun anew: the state may have been taken up in part
+            kept = None
+            work = Training(config, dataset_normalisation(config, train), train.images.shape[1], counts)
+        else:
+            run = taken
     if on_start is not None:
         on_start(work.step)
     loop = _Loop(work, run, train, val, scheme, folder, key, save_seconds)
@@ -237,6 +248,39 @@ def fit(
         if on_epoch is not None:
             on_epoch(result, run.best)
     return FitResult(tuple(run.results), run.best, run.seconds, work.precision.reason)
+
+
+def _taken_up(work: Training, kept: dict[str, Any], folder: Path) -> _Run | None:
+    """Return the run that is gone on with; None where the weights of its best epoch are gone, so that it must be anew.
+
+    Raises
+    ------
+    CheckpointError
+        What was kept is damaged.
+    """
+    try:
+        work.load_state(kept["state"])
+        run = _Run.from_plain(kept["run"])
+    except Exception as error:  # torch raises of all kinds for what does not fit
+        reason = f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
+        raise CheckpointError(
+            f"{folder / LAST}: does not fit the run that it is of ({reason}). It is damaged: delete the file to begin "
+            "this run anew."
+        ) from error
+    if run.best is None:
+        return run
+    return run if kept_model(folder / BEST, run.best.epoch) else None
+
+
+def kept_model(path: Path, epoch: int) -> bool:
+    """Whether a checkpoint is whole, of this epoch, and of numbers."""
+    try:
+        checkpoint = load_checkpoint(path)
+        checkpoint.build()
+    except CheckpointError:
+        return False
+    numbers = all(bool(t.isfinite().all()) for t in checkpoint.state_dict.values() if t.is_floating_point())
+    return numbers and checkpoint.metrics.get("epoch") == epoch
 
 
 class _Loop:

@@ -83,6 +83,8 @@ class Patches:
     n_classes : int
     imagery : Imagery, optional
         What the images are like, at the input size.
+    masked : int
+        Pixels of the images that have no data.
     """
 
     images: Tensor
@@ -90,6 +92,7 @@ class Patches:
     names: tuple[str, ...]
     n_classes: int
     imagery: Imagery | None = None
+    masked: int = 0
 
     def __len__(self) -> int:
         return len(self.names)
@@ -210,8 +213,9 @@ def read_all(
     order = sorted(range(len(patches)), key=lambda i: (patches[i].image, i))
     images: Tensor | None = None
     truths: Tensor | None = None
+    missing: list[int] = []
     for done, (index, (_, pixels, truth)) in enumerate(
-        zip(order, read_patches([patches[i] for i in order], n_classes), strict=True), 1
+        zip(order, read_patches([patches[i] for i in order], n_classes, missing.append), strict=True), 1
     ):
         shrunk = resize(
             torch.from_numpy(pixels).permute(2, 0, 1)[None], config.input_size, labels=False, antialias=config.antialias
@@ -226,7 +230,7 @@ def read_all(
     if images is None or truths is None:
         raise DatasetError("there are no patches to read")
     imagery = _imagery(patches, truths.shape[-1] / config.input_size)
-    return Patches(images, truths, tuple(p.name for p in patches), n_classes, imagery)
+    return Patches(images, truths, tuple(p.name for p in patches), n_classes, imagery, sum(missing))
 
 
 def _imagery(patches: Sequence[Patch], scale: float) -> Imagery | None:

@@ -66,6 +66,9 @@ def collect(folder: Path) -> list[CellResult]:
     PartialSegError
         There is none.
     """
+    if not folder.is_dir():
+        what = "is a file, but results lie in a folder" if folder.is_file() else "there is no such folder"
+        raise PartialSegError(f"{folder}: {what}. Name the folder that the cells are in.")
     cells = []
     for path in folder.rglob(RESULT_FILE):
         result = read_result(path.parent)
@@ -116,7 +119,12 @@ def write_report(folder: Path, cells: Sequence[CellResult], setting: dict[str, A
     """
     if not cells:
         raise PartialSegError(f"{folder}: there is no finished cell to report. Run python -m trainer.benchmark first.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PartialSegError(
+            f"{folder}: cannot be made ({error.strerror or error}). Choose another folder."
+        ) from error
     grouped, setting = groups(cells), plain(setting)
     paths = ReportPaths(folder / "report.html", folder / "report.md", folder / "report.json")
     content = json.dumps(_json(cells, grouped, setting), indent=2, default=str)

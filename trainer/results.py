@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
 from annotations.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = [
@@ -103,6 +104,9 @@ class CellResult:
         What computed, in words.
     recipe : str
         Identifies the settings besides those above: cells of another recipe are no seeds of the same thing.
+    diverged : bool
+        Whether training ended with losses that are no numbers, or far above those of guessing: what the last epoch
+        scored says nothing about the labels then.
     """
 
     name: str
@@ -134,6 +138,12 @@ class CellResult:
     test: SplitScores | None
     precision: str
     recipe: str = ""
+    diverged: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether its scores mean something: there is one, and training did not diverge."""
+        return math.isfinite(self.best_miou) and not self.diverged
 
     @property
     def full(self) -> bool:
@@ -158,7 +168,24 @@ def to_json(result: CellResult) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} is no number")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    # More than any run has; matplotlib and numpy know no larger ones.
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise TypeError(f"{value!r:.40} is no count")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    return value
 
 
 def _split(value: dict[str, Any] | None) -> SplitScores | None:
@@ -170,24 +197,35 @@ def _split(value: dict[str, Any] | None) -> SplitScores | None:
         batch_miou=_number(value["batch_miou"]),
         batch_accuracy=_number(value["batch_accuracy"]),
         iou=tuple(_number(v) for v in value["iou"]),
-        confusion=tuple(tuple(int(n) for n in row) for row in value["confusion"]),
+        confusion=tuple(tuple(_count(n) for n in row) for row in value["confusion"]),
     )
+
+
+def _checked(scores: SplitScores | None, classes: int) -> SplitScores | None:
+    if scores is not None and {len(scores.iou), len(scores.confusion), *map(len, scores.confusion)} != {classes}:
+        raise ValueError(f"scores of another number of classes than {classes}")
+    return scores
 
 
 def from_json(content: dict[str, Any]) -> CellResult:
     """Rebuild a result from `to_json`."""
-    content = {"recipe": "", **content}
+    content = {"recipe": "", "diverged": False, **content}
     values = {f.name: content[f.name] for f in fields(CellResult)}
+    read: dict[str, Callable[[Any], Any]] = {"float": _number, "int": _count, "str": _text}
     for f in fields(CellResult):
-        if f.type == "float":
-            values[f.name] = _number(values[f.name])
+        if f.type in read:
+            values[f.name] = read[str(f.type)](values[f.name])
+    if values["labels"] not in get_args(LabelKind):
+        raise ValueError(f"labels {values['labels']!r:.40}")
+    scheme = ClassScheme.from_json(content["scheme"])
     return CellResult(
         **{
             **values,
-            "labelled": tuple(int(n) for n in content["labelled"]),
-            "scheme": ClassScheme.from_json(content["scheme"]),
-            "val": _split(content["val"]),
-            "test": _split(content["test"]),
+            "labelled": tuple(_count(n) for n in content["labelled"]),
+            "diverged": content["diverged"] is True,
+            "scheme": scheme,
+            "val": _checked(_split(content["val"]), len(scheme)),
+            "test": _checked(_split(content["test"]), len(scheme)),
         }
     )
 
@@ -208,10 +246,17 @@ def read_result(folder: Path) -> CellResult | None:
     path = folder / RESULT_FILE
     try:
         content = json.loads(path.read_text("utf-8"))
-        if content["format"] > _FORMAT:
+        if _count(content["format"]) > _FORMAT:
             raise ResultError(f"{path}: written by a newer version (format {content['format']}). Update Partial Seg.")
         return from_json(content)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultError(f"{path}: is damaged ({error!r}). Delete it to have the cell run again.") from error
+    except ResultError:
+        raise
+    except NotADirectoryError:
+        raise ResultError(f"{folder}: is a file, where a cell's folder should be. Move it away.") from None
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except Exception as error:  # whatever can be wrong with a file of anybody's
+        reason = f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
+        raise ResultError(f"{path}: is damaged ({reason}). Delete it to have the cell run again.") from error

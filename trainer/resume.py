@@ -35,10 +35,10 @@ def load_training(path: Path, config: FitConfig, key: str) -> dict[str, Any] | N
     except CheckpointError as error:
         raise CheckpointError(f"{error} Delete the file to begin this run anew.") from error
     training = content.get("training")
-    if not isinstance(training, dict) or training["key"] != key:
+    if not isinstance(training, dict) or training.get("key") != key:
         return None
     try:
         before = comparable(from_plain(FitConfig, content["config"]))  # settings of newer versions have their defaults
-    except (KeyError, ConfigError):
+    except (KeyError, TypeError, AttributeError, ConfigError):
         return None
     return training if before == comparable(config) else None

@@ -11,6 +11,7 @@ orthophotos the network has never seen. The same command and seed on the same ma
 from __future__ import annotations
 
 import copy
+import math
 import sys
 import time
 from dataclasses import dataclass, field
@@ -22,8 +23,8 @@ import torch
 import tyro
 
 from annotations.classes import LANDCOVER_AI
-from annotations.errors import PartialSegError
 from trainer.checkpoint import Checkpoint, save_checkpoint
+from trainer.command_line import exit_status
 from trainer.config import ConfigError, DeviceConfig, ModelConfig, OptimConfig, to_plain
 from trainer.imagery import Imagery
 from trainer.losses import mean_over_labelled, partial_cross_entropy
@@ -84,10 +85,18 @@ class Starter:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
         if self.crop % self.model.multiple:
             raise ConfigError(f"crop must be a multiple of {self.model.multiple}, not {self.crop}")
-        if self.coarsest < 1:
+        if not 1 <= self.coarsest < math.inf:
             raise ConfigError(f"coarsest must be 1 or more, not {self.coarsest}")
         if self.scenes < 0 or not 0 <= self.scene_share < 1:
-            raise ConfigError("scenes must be 0 or more, and scene_share 0 or more and below 1")
+            raise ConfigError(
+                f"scenes must be 0 or more, not {self.scenes}, and scene_share 0 or more and below 1, not "
+                f"{self.scene_share}"
+            )
+        # A scene is a village with its fields: in less there is no room for one. In more, no memory.
+        if not 64 <= self.scene_size <= 16384:
+            raise ConfigError(f"scene_size must be 64 to 16384, not {self.scene_size}")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed must be 0 or more and below 2**63, not {self.seed}")
 
 
 def make_starter(command: Starter, say: Callable[[str], None] = print) -> Checkpoint:
@@ -189,18 +198,15 @@ def _score(network: nn.Module, scenery: Scenery, precision: Precision, n_classes
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    try:
+
+    def run() -> None:
         command = tyro.cli(Starter, args=arguments, prog="python -m trainer.starter", description=__doc__)
-        checkpoint = make_starter(command)
-        save_checkpoint(command.output, checkpoint)
-    except PartialSegError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
-        return 130
-    print(f"Written: {command.output} ({command.output.stat().st_size / 1e6:.1f} MB)")
-    return 0
+        if command.output.is_dir():
+            raise ConfigError(f"{command.output}: is a folder; give the name of a file in it")
+        save_checkpoint(command.output, make_starter(command))
+        print(f"Written: {command.output} ({command.output.stat().st_size / 1e6:.1f} MB)")
+
+    return exit_status(run, "Stopped; nothing was written.")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,14 @@ def class_weights(config: FitConfig, counts: Sequence[int]) -> list[float] | Non
     return [weight / mean for weight in raw]
 
 
+def _require_shapes(optimizer: torch.optim.Optimizer) -> None:
+    """Raise ValueError where what an optimiser remembers does not fit: its kernels would write over other memory."""
+    for parameter, memory in optimizer.state.items():
+        for name, value in memory.items():
+            if isinstance(value, torch.Tensor) and value.dim() and value.shape != parameter.shape:
+                raise ValueError(f"{name} has the shape {tuple(value.shape)}, not {tuple(parameter.shape)}")
+
+
 def _heads(output: Tensor | list[Tensor]) -> list[Tensor]:
     return output if isinstance(output, list) else [output]
 
@@ -126,6 +134,7 @@ class Training:
             self.average.model.load_state_dict(state["average"])
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
+            _require_shapes(optimizer)
         self.scaler.load_state_dict(state["scaler"])
         self.step = int(state["step"])
 

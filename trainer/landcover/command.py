@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # tyro reads the annotations at run time
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from annotations.errors import PartialSegError
+from trainer.command_line import exit_status
 from trainer.landcover.check import check_patches
 from trainer.landcover.cut import ImageFormat, cut_orthophotos
 from trainer.landcover.fetch import ARCHIVE, MD5, URL, fetch
@@ -94,13 +93,11 @@ class Check:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     commands: Any = Fetch | Cut | Check  # a union is no type in mypy's eyes
-    command = tyro.cli(commands, args=arguments, prog="python -m trainer.landcover_ai", description=__doc__)
-    try:
+    asked: list[Any] = []
+
+    def run() -> None:
+        command = tyro.cli(commands, args=arguments, prog="python -m trainer.landcover_ai", description=__doc__)
+        asked.append(command)
         command.run()
-    except PartialSegError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\nStopped. {command.stopped()}", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_status(run, lambda: f"Stopped. {asked[0].stopped()}" if asked else "Stopped.")

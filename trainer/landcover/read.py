@@ -17,7 +17,7 @@ from annotations.rasters import open_dataset
 from trainer.landcover.layout import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -30,10 +30,22 @@ _PNG_END: Final = b"IEND"
 _TAIL: Final = 2**16  # some programs add a little after the end
 
 
-def read_patches(patches: list[Patch], n_classes: int) -> Iterator[tuple[Patch, NDArray[Any], NDArray[np.int8]]]:
+def read_patches(
+    patches: list[Patch], n_classes: int, masked: Callable[[int], None] | None = None
+) -> Iterator[tuple[Patch, NDArray[Any], NDArray[np.int8]]]:
     """Yield each patch with its pixels (512, 512, bands) and its ground truth (512, 512), int8, -1 where unlabelled.
 
     A file stays open for as long as patches of it follow each other.
+
+    Parameters
+    ----------
+    patches : list of Patch
+        From `read_split`.
+    n_classes : int
+        Number of classes.
+    masked : callable, optional
+        Takes the number of a patch's pixels without data (nodata, transparent, not finite), where there are any; they
+        are unlabelled in the ground truth.
 
     Raises
     ------
@@ -64,7 +76,10 @@ def read_patches(patches: list[Patch], n_classes: int) -> Iterator[tuple[Patch, 
                 mask = _open_mask(patch)
             truth = _read_truth(mask, patch, n_classes)
             if image.has_mask:
-                truth[~image.read_valid(patch.region)] = UNLABELLED
+                missing = ~image.read_valid(patch.region)
+                truth[missing] = UNLABELLED
+                if masked is not None and missing.any():
+                    masked(int(missing.sum()))
             yield patch, image.read(patch.region), truth
     finally:
         if image is not None:

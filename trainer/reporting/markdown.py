@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainer.reporting.summary import AVERAGES, notes, summary
 from trainer.reporting.tables import cells_table, groups_table, iou_table, published_table
+from trainer.reporting.text import in_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +34,8 @@ def markdown(cells: Sequence[CellResult], groups: Sequence[Group], setting: dict
     """
     parts = [
         f"# {TITLE}",
-        " ".join(summary(groups)),
-        *(f"Note: {note}" for note in notes(cells, groups)),
+        in_markdown(" ".join(summary(groups))),
+        *(f"Note: {in_markdown(note)}" for note in notes(cells, groups)),
         "## Beside the published report",
         published_table(groups).markdown(),
         "The published figures are for LandCover.ai at 384 px and width 64: they stand beside for orientation. Only "
@@ -57,11 +58,12 @@ def markdown(cells: Sequence[CellResult], groups: Sequence[Group], setting: dict
 
 def _setting(setting: dict[str, Any]) -> list[str]:
     plain = (str, int, float, bool, type(None))
-    return [f"- {k}: {v if isinstance(v, plain) else json.dumps(v, default=str)}" for k, v in setting.items()]
+    texts = {k: str(v) if isinstance(v, plain) else json.dumps(v, default=str) for k, v in setting.items()}
+    return [in_markdown(f"- {k}: {text}") for k, text in texts.items()]
 
 
 def _precision(cells: Sequence[CellResult]) -> list[str]:
     words = dict.fromkeys(c.precision for c in cells)
     if len(words) == 1:
-        return [f"- {next(iter(words))}"]
-    return [f"- {word}: {', '.join(c.name for c in cells if c.precision == word)}" for word in words]
+        return [in_markdown(f"- {next(iter(words))}")]
+    return [in_markdown(f"- {word}: {', '.join(c.name for c in cells if c.precision == word)}") for word in words]

@@ -144,10 +144,12 @@ def percent_of_full(cell: CellResult, cells: Iterable[CellResult]) -> float:
     -------
     float
         Relative to the reference of the same seed, or without one to the mean over all seeds; NaN where there is no
-        reference with a score above 0, or the cell has no score.
+        reference with a score above 0 that did not diverge, or the cell has no score.
     """
     references = [
-        c for c in cells if c.full and c.model == cell.model and _variant(c) == _variant(cell) and c.best_miou > 0
+        c
+        for c in cells
+        if c.full and c.model == cell.model and _variant(c) == _variant(cell) and c.best_miou > 0 and not c.diverged
     ]
     same = [c for c in references if c.seed == cell.seed]
     reference = spread(c.best_miou for c in same or references).mean

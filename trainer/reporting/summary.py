@@ -107,6 +107,12 @@ def notes(cells: Sequence[CellResult], groups: Sequence[Group]) -> list[str]:
     without = [c.name for c in cells if not math.isfinite(c.best_miou)]
     if without:
         found.append(f"No epoch gave a usable score: {listed(without)}.")
+    diverged = [c.name for c in cells if c.diverged]
+    if diverged:
+        found.append(
+            "Training diverged (its loss ended as no number, or far above that of guessing), so that these scores say "
+            f"nothing about the labels: {listed(diverged)}. Choose a lower learning rate."
+        )
     twice = [g for g in groups if len(g.seeds) < len(g.cells)]
     for group in twice:
         names = listed([c.name for c in group.cells])

@@ -99,7 +99,7 @@ def table(cells: Sequence[CellResult]) -> str:
         rows.append(
             [
                 model_title(cell.model),
-                label_text(cell),
+                label_text(cell) + (", diverged" if cell.diverged else ""),
                 *(texts[i] for _, texts in varying),
                 *map(number, (cell.best_miou, cell.final_miou, cell.final_accuracy, cell.best_batch_miou)),
                 number(percent_of_full(cell, cells), 1),
@@ -182,7 +182,7 @@ def cells_table(cells: Sequence[CellResult]) -> ReportTable:
         kept = _four(c.val)
         rows.append(
             (
-                *(c.name, model_title(c.model), label_text(c), c.preset),
+                *(f"{c.name} (diverged)" if c.diverged else c.name, model_title(c.model), label_text(c), c.preset),
                 *(fraction_text(c.fraction), str(c.seed), str(c.width), str(c.input_size), str(c.batch_size)),
                 *(f"{c.best_epoch}/{c.epochs}", str(c.steps), number(percent_of_full(c, cells), 1)),
                 # The kept weights' mIoU is also there where the rest of their scores is not.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ __all__ = [
     "aligned",
     "duration",
     "fraction_text",
+    "in_markdown",
     "label_text",
     "labels_in_words",
     "listed",
@@ -106,9 +108,19 @@ def variant_titles(variants: Sequence[Variant]) -> dict[Variant, str]:
     return {v: ", ".join(parts[name].format(getattr(v, name)) for name in different) for v in variants}
 
 
+_MARKDOWN: Final = str.maketrans(
+    {"<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "} | {mark: f"\\{mark}" for mark in "|\\`*[]"}
+)
+
+
+def in_markdown(text: str) -> str:
+    """Return text as Markdown shows it as it is: neither HTML, nor a link, nor the border of a table's cell."""
+    return re.sub(r"&(?=#?\w+;)", "&amp;", text).translate(_MARKDOWN)
+
+
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
     """Return a Markdown table with aligned columns; those after the first `texts` are shown to the right."""
-    clean = [[cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in (header, *rows)]
+    clean = [[in_markdown(cell) for cell in row] for row in (header, *rows)]
     widths = [max(3, *(len(row[i]) for row in clean)) for i in range(len(header))]
     lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in clean]
     rules = ["-" * (w + 2) if i < texts else "-" * (w + 1) + ":" for i, w in enumerate(widths)]
