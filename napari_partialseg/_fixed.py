@@ -87,6 +87,11 @@ class FixedLayers(QObject):
         self._connect(viewer.dims.events.order, self._view_changed)
         self._connect(viewer.canvas.grid.events.enabled, self._view_changed)
 
+    def check(self) -> None:
+        """Put back data that were replaced without an event: napari raises half way through some kinds."""
+        for layer in list(self._data):
+            self._data_changed(layer)
+
     def stop(self) -> None:
         """Let everything go."""
         for emitter, callback in self._connected:

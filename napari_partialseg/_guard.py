@@ -76,6 +76,8 @@ def take_over(labels: NDArray[np.int8], other: Any, n_classes: int, name: str) -
     LabelError
         Another shape or type, or a value that no class has.
     """
+    if not hasattr(other, "shape"):
+        raise LabelError(f"{name!r} was given a {type(other).__name__}; labels are one array of shape {labels.shape}.")
     shape, kind = tuple(other.shape), np.dtype(other.dtype)
     if shape != labels.shape or kind.kind not in "biu":
         raise LabelError(
@@ -169,8 +171,8 @@ class LabelsGuard(ColormapGuard):
             "index": [UNLABELLED, *range(len(scheme))],
             "class": ["unlabelled", *scheme.names],
         }
+        self._clamp()  # before the colours, with which napari tells of the selected label as if it had been chosen
         super().set_scheme(scheme)
-        self._clamp()
 
     def stop(self) -> None:
         """Guard no more."""

@@ -377,8 +377,13 @@ class Session(QObject):
         self.fixed = FixedLayers(
             self.viewer, self.layers, self.problem.emit, self._adopt_labels, read_only=self.read_only, parent=self
         )
-        self.hand = Hand(self.viewer, self.layers, self._point_class, self.present.put_back, self)
+        self.hand = Hand(self.viewer, self.layers, self._point_class, self._whole, self)
         self._saving = SavingAsLabels(self.viewer, self.layers)
+
+    def _whole(self) -> None:
+        """Put back what is missing or broken before it is worked on."""
+        self.present.put_back()
+        self.fixed.check()
 
     def _point_class(self, index: int) -> None:
         if self.points is not None:
@@ -398,8 +403,8 @@ class Session(QObject):
         layer.refresh()
         if count:
             self.problem.emit(
-                f"The data of {layer.name!r} were replaced: {count:,} labels are now others, and are saved. Ctrl+Z "
-                f"takes that back."
+                f"Other data were given to {layer.name!r}: {count:,} pixels have another label now. That is saved, and "
+                f"Ctrl+Z takes it back."
             )
         elif np.dtype(other.dtype) != labels.dtype:
             self.problem.emit(

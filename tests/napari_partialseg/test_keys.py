@@ -72,6 +72,12 @@ def test_class_and_tool_follow_each_other_both_ways(widget):
     assert state(widget) == (1, 1, "point")
     widget.classes.rename(1, "house")
     assert widget.draw.holding == "draws: house"
+    widget.classes.add_class()
+    widget.classes.select(5)
+    widget.banner.hide()
+    widget.classes.remove_last()  # the class in use
+    assert state(widget)[:2] == (4, 4)
+    assert widget.banner.text == ""
 
 
 def test_keys_on_the_canvas(widget):

@@ -67,7 +67,7 @@ def test_replaced_labels(widget, layers):
     other = layers.labels.data.astype(np.uint8)  # -1 is 255 there
     other[50:60, 50:60] = 3
     layers.labels.data = other
-    assert "100 labels" in said(widget)
+    assert "100 pixels" in said(widget)
     labels = on_disk(widget)
     assert (labels[50:60, 50:60] == 3).all()
     assert (labels >= 0).sum() == 300
@@ -79,6 +79,10 @@ def test_replaced_labels(widget, layers):
     assert "77" in said(widget)
     layers.labels.data = np.zeros((5, 5), np.int8)
     assert "(5, 5)" in said(widget)
+    with pytest.raises(AttributeError):  # napari stops half way, with the list in place
+        layers.labels.data = [own.copy(), own[::2, ::2].copy()]
+    widget.draw.choose("brush")
+    assert "list" in said(widget)
     layers.labels.data = np.zeros((3, 192, 256), np.int8)
     assert "(3, 192, 256)" in said(widget)
     assert layers.labels.ndim == 2
