@@ -10,7 +10,6 @@ import numpy as np
 from annotations.chunk_files import chunk_file, strange_entries
 from annotations.classes import UNLABELLED
 from annotations.errors import ProjectError
-from annotations.numbers import LARGEST_NUMBER, sensible_max
 from annotations.region import Region
 from annotations.saved import ChunkState, SavedState
 from annotations.sparse_memory import sparse_zeros
@@ -89,7 +88,7 @@ def read_checked(
         ) from error
     damaged = [(entry.relative_to(mask.path).as_posix(), "is no file") for entry in strange_entries(mask.path)]
     lost: list[_Loss] = []
-    odd = unnumbered = 0
+    unnumbered = 0
     for top in range(0, mask.shape[0], mask.chunk):
         strip = Region(top, 0, min(mask.chunk, mask.shape[0] - top), mask.shape[1])
         try:
@@ -105,11 +104,9 @@ def read_checked(
             raw = None
             if labelled.any():
                 raw = np.asarray(numbers[part.slices])
-                result.largest = max(result.largest, sensible_max(raw))
-                wrong = raw > LARGEST_NUMBER
-                odd += int(np.count_nonzero(wrong & labelled))
+                result.largest = max(result.largest, int(raw.max(initial=0)))
                 # A kill between the two writes can leave a number behind on a pixel that has no label.
-                result.numbers[part.slices] = np.where(labelled & ~wrong, raw, 0)
+                result.numbers[part.slices] = np.where(labelled, raw, 0)
             states = saved.states(row, column)
             if not states and raw is None:
                 continue
@@ -127,9 +124,9 @@ def read_checked(
         raise _damaged(mask, damaged, saved)
     if lost:
         result.notes.append(_say_lost(mask, lost))
-    if unnumbered or odd:
+    if unnumbered:
         result.notes.append(
-            f"{numbers.path.name}: of {unnumbered + odd:,} labelled pixels the stroke that they came from is lost. The "
+            f"{numbers.path.name}: of {unnumbered:,} labelled pixels the stroke that they came from is lost. The "
             "labels are there."
         )
     return result

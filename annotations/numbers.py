@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LARGEST_NUMBER", "StrokeNumbers", "make_numbers", "sensible_max"]
+__all__ = ["LARGEST_NUMBER", "StrokeNumbers", "make_numbers"]
 
 _CHUNK: Final = 512
 LARGEST_NUMBER: Final = 2**31
@@ -94,7 +94,7 @@ class StrokeNumbers:
         if self._array is None:
             return np.zeros(tuple(s.stop - s.start for s in place), np.uint32)
         try:
-            return np.array(self._array[place], np.uint32)
+            return self._sensible(np.array(self._array[place], np.uint32))
         except OSError:
             raise  # the disk, not what is on it
         except Exception:
@@ -115,7 +115,16 @@ class StrokeNumbers:
                     raise
                 except Exception:
                     self._drop(self.path / "c" / str(row) / str(column), "is damaged")
-        return result
+        return self._sensible(result)
+
+    def _sensible(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Take numbers that no stroke can have for none, in place."""
+        if int(numbers.max(initial=0)) > LARGEST_NUMBER:
+            numbers[numbers > LARGEST_NUMBER] = 0
+            self._say(
+                f"{self.path.name} holds numbers that no stroke can have; they are left out. All labels are there."
+            )
+        return numbers
 
     def __setitem__(self, place: tuple[slice, slice], values: NDArray[np.uint32]) -> None:
         """Write the numbers of a region."""
@@ -147,10 +156,5 @@ class StrokeNumbers:
                     slice(left, min(left + wide, self.shape[1])),
                 )
                 if top < self.shape[0] and left < self.shape[1]:
-                    largest = max(largest, sensible_max(self[place]))
+                    largest = max(largest, int(self[place].max(initial=0)))
         return largest
-
-
-def sensible_max(numbers: NDArray[np.uint32]) -> int:
-    """Return the largest number that a stroke can have, 0 where there is none: damage makes numbers of any size."""
-    return int(numbers[numbers <= LARGEST_NUMBER].max(initial=0))

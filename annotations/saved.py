@@ -69,10 +69,6 @@ class _Held:
     known: ChunkState | None = None
     begun: list[tuple[str, ChunkState]] = field(default_factory=list)
 
-    @property
-    def all(self) -> list[ChunkState]:
-        return ([] if self.known is None else [self.known]) + [state for _, state in self.begun]
-
 
 class SavedState:
     """The file, and what it says.
@@ -121,7 +117,9 @@ class SavedState:
             self._chunks.clear()
             self.points = 0
 
-    def _follow(self, line: dict[str, Any]) -> None:
+    def _follow(self, line: Any) -> None:
+        if not isinstance(line, dict):
+            raise TypeError(f"{line!r} says nothing")
         batch = str(line.get("batch", ""))
         if "chunk" in line:
             row, column, labels, checksum, numbers = (int(v) for v in line["chunk"])
@@ -153,7 +151,8 @@ class SavedState:
     def states(self, row: int, column: int) -> list[ChunkState]:
         """Return what a chunk may hold; nothing where that was never noted."""
         held = self._chunks.get((row, column))
-        return [] if held is None else held.all
+        # Of a chunk that was begun and never finished before, it is not known what it held.
+        return [] if held is None or held.known is None else [held.known, *(state for _, state in held.begun)]
 
     def least_points(self) -> int:
         """Return how many points there are at the least."""
