@@ -62,6 +62,7 @@ class LiveSession:
         self._open: OpenWork | None = None
         self._status = ("", "")
         self._refused: protocol.Open | None = None
+        self._reported = (-1, 0, 0)
 
     @property
     def opened(self) -> bool:
@@ -225,6 +226,7 @@ class LiveSession:
             self._say("waiting" if rests else work.mode, work.why_waiting() if rests else ready)
             return False
         if work.mode == "stopped":
+            self._report(work, work.schedule.count(0, beyond_view=True), last=True)
             self._say("stopped", "stopped: press Train to go on")
             return False
         if work.predictor is None or work.pass_step != work.learner.step_count:
@@ -253,6 +255,7 @@ class LiveSession:
         job = schedule.next(schedule.view_level, beyond_view=False) if view_first else None
         job = job or schedule.next(0, beyond_view=True)
         if job is None:
+            self._report(work, schedule.count(0, beyond_view=True), last=True)
             return False
         self._predict(work, job)
         self._report(work, schedule.count(0, beyond_view=True))
@@ -305,6 +308,7 @@ class LiveSession:
         )
         self._tell_notes()
         self._status = ("", "")
+        self._reported = (-1, 0, 0)
 
     def _tell_notes(self) -> None:
         work = self._open
@@ -316,10 +320,13 @@ class LiveSession:
         for note in notes:
             self._emit(protocol.Problem(note))
 
-    def _report(self, work: OpenWork, blocks: tuple[int, int]) -> None:
-        if not work.pace.may_report():
-            return
+    def _report(self, work: OpenWork, blocks: tuple[int, int], *, last: bool = False) -> None:
+        """Say how far it is, a few times a second; the last word before a rest always, unless it was said."""
         done, total = blocks
+        news = (work.learner.step_count, done, total)
+        if news == self._reported if last else not work.pace.may_report():
+            return
+        self._reported = news
         self._emit(
             protocol.Progress(
                 step=work.learner.step_count,

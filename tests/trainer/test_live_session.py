@@ -81,6 +81,27 @@ def test_it_learns_from_strokes_and_predicts_the_whole_image(driver, work):
     assert (zarr.open_array(work.folder / "prediction.zarr", mode="r")[:] == shown).all()
 
 
+@pytest.mark.parametrize("message", [protocol.Pause(), protocol.Stop()])
+def test_the_last_report_comes_however_soon_after_the_one_before(driver, work, message):
+    three_strokes(work)
+    driver.handle(work.message, protocol.Train())
+    driver.train_until(8)
+    clock = driver.session._open.pace
+    clock._report_at = float("inf")  # as if a report had just been made, whenever that is
+    driver.handle(message)
+    driver.slices(50)
+    last = driver.of(protocol.Progress)[-1]
+    schedule = driver.session._open.schedule
+    assert (last.done, last.total) == schedule.count(0, beyond_view=True)
+    assert last.step == driver.session._open.learner.step_count
+    if isinstance(message, protocol.Pause):
+        assert last.done == last.total > 1
+        assert last.seconds_left is None
+    told = len(driver.of(protocol.Progress))
+    driver.slices(3)
+    assert len(driver.of(protocol.Progress)) == told
+
+
 def test_it_waits_for_a_second_class_and_says_so(driver, work):
     driver.handle(work.message, protocol.Train())
     assert driver.session.work() is False
