@@ -113,8 +113,8 @@ class ClassesPanel(QWidget):
             pixels.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             for column, cell in enumerate((swatch, name, key, pixels)):
                 self._table.setItem(row, column, cell)
-            self._table.setRowHeight(row, 26)
-        self._table.setFixedHeight(28 * min(len(scheme), 8) + 30)
+            self._table.setRowHeight(row, 24)
+        self._table.setFixedHeight(24 * min(len(scheme), 8) + 30)
         self._filling = False
         self.set_counts(self._counts)
         self.select(min(picked, len(scheme) - 1))

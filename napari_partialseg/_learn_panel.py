@@ -134,12 +134,16 @@ class LearnPanel(QWidget):
         self._afresh = QPushButton("Start afresh with this network")
         self._afresh.setToolTip("Forget what was learnt (the old weights are kept in the project) and begin anew")
         self._afresh.clicked.connect(lambda: self.afresh.emit(self.config()))
+        for box in (self._model, self._width, self._start, self._where):
+            # As wide as there is room, not as the longest entry: the dock may be narrow.
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(5)
         network = QFormLayout()
         row = QHBoxLayout()
         row.addWidget(self._model, 1)
-        row.addWidget(self._width)
-        row.addWidget(self._where)
+        row.addWidget(self._width, 1)
         network.addRow("network", row)
+        network.addRow("computes on", self._where)
         network.addRow("starts from", self._start)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

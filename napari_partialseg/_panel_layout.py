@@ -119,6 +119,9 @@ class PanelLayout(QObject):
 def _strip(widgets: Sequence[QWidget], name: str) -> QWidget:
     strip = QWidget()
     strip.setObjectName(f"PartialSeg_{name}")
+    if name == "below":
+        strip.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        strip.setStyleSheet("#PartialSeg_below { border-top: 1px solid rgba(128, 128, 128, 110); }")
     layout = QVBoxLayout(strip)
     layout.setContentsMargins(8, 6, 8, 6)
     layout.setSpacing(4)
