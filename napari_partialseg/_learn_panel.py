@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -136,8 +137,8 @@ class LearnPanel(QWidget):
         self._afresh.clicked.connect(lambda: self.afresh.emit(self.config()))
         for box in (self._model, self._width, self._start, self._where):
             # As wide as there is room, not as the longest entry: the dock may be narrow.
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(5)
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            box.setMinimumWidth(64)
         network = QFormLayout()
         row = QHBoxLayout()
         row.addWidget(self._model, 1)
