@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from annotations.classes import UNLABELLED, ClassScheme, LandClass
 from annotations.errors import LabelError
+from napari_partialseg._words import ElidedLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +78,11 @@ class ClassesPanel(QWidget):
         buttons.addWidget(self._remove)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self._ignored = ElidedLabel()
         layout.addWidget(self._table)
+        layout.addWidget(self._ignored)
         layout.addLayout(buttons)
+        self.show_ignored(0)
         self.set_scheme(scheme)
         self.select(0)
 
@@ -129,6 +133,11 @@ class ClassesPanel(QWidget):
             if cell is not None:
                 cell.setText(f"{count:,}" if count else "–")
         self._filling = False
+
+    def show_ignored(self, count: int) -> None:
+        """Say how many labels lie where the image has no data; nothing of none."""
+        self._ignored.setText(f"{count:,} labels on no data are not learnt")
+        self._ignored.setVisible(count > 0)
 
     def select(self, index: int) -> None:
         """Pick a class; -1 picks none."""

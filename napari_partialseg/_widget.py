@@ -331,6 +331,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
     def _show_counts(self) -> None:
         if self.session is not None:
             self.classes.set_counts([int(n) for n in self.session.counts()])
+            self.classes.show_ignored(self.session.ignored())
 
     def _tell(self, text: str) -> None:
         self.viewer.status = text
@@ -414,6 +415,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
             self.banner.clear(cause)
         self.classes.set_scheme(LANDCOVER_AI)
         self.classes.set_counts([0] * len(LANDCOVER_AI))
+        self.classes.show_ignored(0)
         self._show_title()
 
     def shut_down(self, *, remove_layers: bool = True) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QImage
+from qtpy.QtGui import QImage, QTextDocument
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QTableWidget, QWidget
 
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
@@ -20,6 +20,7 @@ from napari_partialseg._export_panel import KINDS, ExportPanel
 from napari_partialseg._learn_panel import LearnPanel
 from napari_partialseg._loss_plot import LossPlot
 from napari_partialseg._masks_panel import MasksPanel
+from napari_partialseg._words import ElidedLabel, as_text
 from trainer import protocol
 from trainer.config import DeviceConfig, LiveConfig, ModelConfig, PredictConfig, WorkConfig
 
@@ -346,6 +347,37 @@ def test_an_older_way_out_does_not_stay_behind_a_newer_message(banner):
     banner.say("second")
     banner.press()
     assert taken == []
+
+
+def test_messages_stand_below_each_other_and_go_with_their_cause(banner):
+    banner.say("the disk is full", cause="disk")
+    banner.say("the worker is gone", "Restart worker", lambda: None, cause="worker")
+    banner.say("memory ran out")
+    assert banner.text.split("\n") == ["memory ran out", "the worker is gone", "the disk is full"]
+    banner.clear("worker")
+    assert banner.text.split("\n") == ["memory ran out", "the disk is full"]
+    banner.dismiss(0)
+    assert banner._text.text() == "the disk is full"
+    banner.clear("disk")
+    assert banner.isHidden()
+
+
+@pytest.mark.parametrize("name", ["<b>x</b>&<img src='http://nowhere/x.png'>", "a & b", "plain"])
+def test_names_are_shown_as_they_stand(qtbot, banner, name):
+    banner.say(name, detail=name)
+    assert banner._text.textFormat() == Qt.TextFormat.PlainText
+    assert banner.text == name
+    document = QTextDocument()
+    for tip in (banner._text.toolTip(), as_text(name)):
+        if Qt.mightBeRichText(tip):
+            document.setHtml(tip)
+            assert name in document.toPlainText()
+        else:
+            assert name in tip
+    label = ElidedLabel(name)
+    qtbot.addWidget(label)
+    assert label.textFormat() == Qt.TextFormat.PlainText
+    assert label.text() == name
 
 
 # ------------------------------------------------------------------------------------------------- masks and export
