@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from affine import Affine
 from rasterio.crs import CRS
+from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from annotations.georeference import Georeference
@@ -109,14 +111,17 @@ def fits_geotiff(crs: str) -> bool:
         return True
     try:
         with MemoryFile() as memory:
-            with memory.open(
-                driver="GTiff", width=1, height=1, count=1, dtype="uint8", crs=wanted, transform=(1, 0, 5, 0, -1, 5)
-            ):
+            place = Affine(1, 0, 5, 0, -1, 5)
+            with memory.open(driver="GTiff", width=1, height=1, count=1, dtype="uint8", crs=wanted, transform=place):
                 pass
             # Without the .aux.xml that GDAL puts beside it for what the keys cannot say.
             with MemoryFile(bytes(memory.getbuffer())) as again, again.open() as dataset:
-                return bool(dataset.crs == wanted)
-    except Exception:
+                if dataset.crs is None:
+                    return False
+                # Names of datums that nobody named come back otherwise; the parameters count.
+                parameters = wanted.to_dict()
+                return bool(dataset.crs == wanted or (parameters and dataset.crs.to_dict() == parameters))
+    except (RasterioError, OSError, ValueError):  # a CRSError is a ValueError
         return False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -514,3 +515,14 @@ def test_the_limit_of_decoded_blocks_holds_while_the_process_lives(tmp_path, mon
     assert get_gdal_config("GDAL_CACHEMAX") == 64 * 2**20
     monkeypatch.delenv("GDAL_CACHEMAX")
     hold_block_cache()
+
+
+def test_each_row_of_the_table_names_tests_that_exist():
+    root = Path(__file__).parents[2]
+    rows = [line for line in (root / "docs" / "reading.md").read_text().splitlines() if "| test_" in line]
+    assert len(rows) >= 40
+    files = {p.stem: p.read_text() for p in (root / "tests").rglob("test_*.py")}
+    for row in rows:
+        for name in row.strip("| ").split("|")[-1].split(","):
+            file, _, function = name.strip().partition("::")
+            assert file in files and f"def {function}" in files[file], row
