@@ -57,6 +57,6 @@ def test_many_projects_leave_nothing_behind(scene, orthophoto, tmp_path, qtbot):
     assert files_now <= files
     assert threads_now <= threads + 1  # a pool of the library may have grown by one
     assert children_now == children
-    # A session's arrays are some 0.5 MB here; eight that stayed would show as files.
+    # A session's arrays are some 0.5 MB here; what stays of them shows in the open files first.
     assert memory_now - memory < 10, f"{memory_now - memory:.1f} MB more after {_PROJECTS - _WARM_UP} projects"
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]

@@ -44,7 +44,7 @@ def test_it_learns_what_is_drawn_and_exports_a_map(scene, client, orthophoto, tm
     seen = []
     session.progress.connect(seen.append)
     widget.train()
-    qtbot.waitUntil(lambda: bool(seen) and seen[-1].step >= 80, timeout=60000)
+    qtbot.waitUntil(lambda: bool(seen) and seen[-1].step >= 160, timeout=120000)
     assert sum(seen[-1].labelled) == 2 * 1600
     assert len(widget.learn.plot.values) > 1
     widget.exporter.export("map", tmp_path / "map.tif")
