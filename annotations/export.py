@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import errno
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any, Final
-from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from annotations.classes import NOT_PREDICTED, UNLABELLED, check_labels
-from annotations.errors import LabelError, PartialSegError, RasterError
-from annotations.files import replacing, write_atomically
+from annotations.classes import NOT_PREDICTED, UNLABELLED, ClassScheme, LandClass, check_labels
+from annotations.errors import LabelError, RasterError
+from annotations.export_errors import could_not_write, unwritten
+from annotations.files import replacing_together
 from annotations.polygons import write_polygons
+from annotations.provenance import Provenance
 from annotations.rasters import open_dataset, quiet_gdal
 from annotations.region import Region
+from annotations.styles import category_names, clean_text, is_our_style, keep_foreign_style, qgis_style
+from annotations.targets import GEOTIFF, check_target, shown, stale_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from annotations.classes import ClassScheme
     from annotations.georeference import Georeference
 
-__all__ = ["write_class_map", "write_confidence", "write_labels", "write_polygons", "write_style"]
+__all__ = ["NO_CONFIDENCE", "write_class_map", "write_confidence", "write_labels", "write_polygons", "write_style"]
+
+NO_CONFIDENCE: Final = 0
+"""The uint8 confidence where there is no prediction. No predicted pixel has it: one of n classes is 1/n sure."""
 
 _TILE: Final = 512
 _STRIP: Final = 512
+_NAMES: Final = ".aux.xml"
+_STYLE: Final = ".qml"
 
 
 def write_class_map(
@@ -40,15 +46,19 @@ def write_class_map(
     scheme: ClassScheme,
     georeference: Georeference | None,
     shape: tuple[int, int] | None = None,
+    style: bool = False,
+    provenance: Provenance | None = None,
+    protected: Iterable[str | Path] = (),
 ) -> None:
     """Write a map of classes as a tiled GeoTIFF with nodata 255, a colour table and the classes' names.
 
-    The names go into `path`.aux.xml beside it, where GDAL keeps them. The file appears when it is complete.
+    The names go into `path`.aux.xml beside it, where GDAL keeps them. All appears when it is complete, and what lay
+    beside an older file (overviews, statistics) goes with that one.
 
     Parameters
     ----------
     path : str or Path
-        Ends in .tif.
+        Ends in .tif or .tiff.
     classes : ndarray of uint8, (H, W), or iterable of (Region, ndarray)
         Class indices, 255 where there is no prediction. Blocks may come in any order; what none covers is 255.
     scheme : ClassScheme
@@ -56,22 +66,28 @@ def write_class_map(
         Of the orthophoto.
     shape : tuple of int, optional
         (H, W); needed with blocks.
+    style : bool
+        Whether to write a QGIS style too, as `write_style` does.
+    provenance : Provenance, optional
+        What made the map, for its tags; by default only the tool's version, the time and the classes.
+    protected : iterable of paths
+        What must not be replaced: see `check_target`.
 
     Raises
     ------
     LabelError
         A value is no class.
     PartialSegError
-        The file cannot be written; an older one of that name is untouched.
+        The name will not do or the file cannot be written; an older one of that name is untouched.
     """
-    path = Path(path)
+    path = check_target(path, endings=GEOTIFF, protected=protected, beside=(_NAMES, _STYLE) if style else (_NAMES,))
 
     def checked(region: Region, block: NDArray[np.uint8]) -> NDArray[np.uint8]:
         bad = (block >= len(scheme)) & (block != NOT_PREDICTED)
         if bad.any():
             row, column = np.unravel_index(int(bad.argmax()), block.shape)
             raise LabelError(
-                f"{path}: class {int(block[row, column])} at pixel ({region.top + int(row)}, "
+                f"{shown(path)}: class {int(block[row, column])} at pixel ({region.top + int(row)}, "
                 f"{region.left + int(column)}) is not one of the {len(scheme)} classes. "
                 "Export with the classes that the prediction was made with."
             )
@@ -79,7 +95,9 @@ def write_class_map(
 
     blocks, size = _blocks(classes, shape)
     colours = {index: (*c.rgb, 255) for index, c in enumerate(scheme.classes)}
-    tags = {f"class_{index}": c.name for index, c in enumerate(scheme.classes)}
+    beside = {path.with_name(path.name + _NAMES): category_names(scheme)}
+    if style:
+        beside[path.with_suffix(_STYLE)] = qgis_style(scheme)
     _write(
         path,
         ((region, checked(region, block)) for region, block in blocks),
@@ -87,9 +105,10 @@ def write_class_map(
         georeference,
         nodata=NOT_PREDICTED,
         colours={**colours, NOT_PREDICTED: (0, 0, 0, 0)},
-        tags=tags,
+        tags=_class_tags(scheme),
+        about=(provenance or Provenance()).tiff_tags(scheme),
+        beside=beside,
     )
-    write_atomically(path.with_name(f"{path.name}.aux.xml"), _category_names(scheme))
 
 
 def write_confidence(
@@ -98,52 +117,75 @@ def write_confidence(
     *,
     georeference: Georeference | None,
     shape: tuple[int, int] | None = None,
+    scheme: ClassScheme | None = None,
+    provenance: Provenance | None = None,
+    protected: Iterable[str | Path] = (),
 ) -> None:
-    """Write the confidence (uint8, 255 is certain) as a GeoTIFF; parameters and errors as of `write_class_map`."""
+    """Write the confidence as a GeoTIFF: uint8, 255 is certain, 0 is nodata: there is no prediction.
+
+    Parameters and errors as of `write_class_map`.
+    """
+    path = check_target(path, endings=GEOTIFF, protected=protected)
     blocks, size = _blocks(confidence, shape)
-    _write(Path(path), blocks, size, georeference, nodata=None, colours=None, tags={"255": "certain"})
+    about = (provenance or Provenance()).tiff_tags(scheme or ClassScheme((LandClass("class 0", "#000000"),)))
+    if scheme is None:
+        about.pop("PARTIALSEG_CLASSES")
+    tags = {"255": "certain", str(NO_CONFIDENCE): "no prediction"}
+    _write(path, blocks, size, georeference, nodata=NO_CONFIDENCE, colours=None, tags=tags, about=about)
 
 
 def write_labels(
-    path: str | Path, labels: NDArray[Any], *, scheme: ClassScheme, georeference: Georeference | None
+    path: str | Path,
+    labels: NDArray[Any],
+    *,
+    scheme: ClassScheme,
+    georeference: Georeference | None,
+    provenance: Provenance | None = None,
+    protected: Iterable[str | Path] = (),
+    cancelled: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write labels (H, W) as a GeoTIFF of int8 with nodata -1; parameters and errors as of `write_class_map`."""
-    checked = check_labels(labels, len(scheme), str(path))
-    tags = {f"class_{index}": c.name for index, c in enumerate(scheme.classes)}
+    """Write labels (H, W) as a GeoTIFF of int16 with nodata -1; parameters and errors as of `write_class_map`.
+
+    Not int8: programs with a GDAL before 3.7 read that as 0 to 255, and -1 as data. `cancelled` is called between
+    strips, and ends the work by raising.
+    """
+    path = check_target(path, endings=GEOTIFF, protected=protected)
+    checked = check_labels(labels, len(scheme), shown(path))
     blocks, size = _blocks(checked, None)
-    _write(Path(path), blocks, size, georeference, nodata=UNLABELLED, colours=None, tags=tags, dtype="int8")
+
+    def wide() -> Iterable[tuple[Region, NDArray[np.int16]]]:
+        for region, block in blocks:
+            cancelled()
+            yield region, block.astype(np.int16)
+        cancelled()
+
+    about = (provenance or Provenance()).tiff_tags(scheme)
+    tags = _class_tags(scheme)
+    _write(path, wide(), size, georeference, nodata=UNLABELLED, colours=None, tags=tags, about=about, dtype="int16")
 
 
 def write_style(path: str | Path, scheme: ClassScheme) -> None:
     """Write a QGIS style (.qml) for a class map or labels; named as the map it is taken up by itself.
+
+    A style that a person made is not lost: it is renamed to NAME.before.qml.
 
     Raises
     ------
     PartialSegError
         The file cannot be written.
     """
-    root = ElementTree.Element("qgis", version="3.22")
-    renderer = ElementTree.SubElement(
-        ElementTree.SubElement(root, "pipe"), "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1"
-    )
-    palette = ElementTree.SubElement(renderer, "colorPalette")
-    for index, c in enumerate(scheme.classes):
-        ElementTree.SubElement(
-            palette, "paletteEntry", value=str(index), color=c.colour.lower(), alpha="255", label=c.name
-        )
-    document = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ElementTree.tostring(root, "unicode")
-    try:
-        write_atomically(Path(path), document.encode())
-    except OSError as error:
-        raise _unwritten(Path(path), error) from error
+    path = check_target(path, endings=(_STYLE,))
+    with unwritten(path), replacing_together([path], lambda: _make_way(path)) as (temporary,):
+        temporary.write_bytes(qgis_style(scheme))
 
 
-def _category_names(scheme: ClassScheme) -> bytes:
-    root = ElementTree.Element("PAMDataset")
-    names = ElementTree.SubElement(ElementTree.SubElement(root, "PAMRasterBand", band="1"), "CategoryNames")
-    for name in scheme.names:
-        ElementTree.SubElement(names, "Category").text = name
-    return ElementTree.tostring(root, "unicode").encode()
+def _make_way(style: Path) -> Sequence[Path]:
+    keep_foreign_style(style)
+    return ()
+
+
+def _class_tags(scheme: ClassScheme) -> dict[str, str]:
+    return {f"class_{index}": clean_text(c.name) for index, c in enumerate(scheme.classes)}
 
 
 def _blocks(
@@ -167,10 +209,12 @@ def _write(
     shape: tuple[int, int],
     georeference: Georeference | None,
     *,
-    nodata: int | None,
+    nodata: int,
     colours: dict[int, tuple[int, ...]] | None,
     tags: dict[str, str],
+    about: dict[str, str],
     dtype: str = "uint8",
+    beside: dict[Path, bytes] | None = None,
 ) -> None:
     profile = {
         "driver": "GTiff",
@@ -185,26 +229,38 @@ def _write(
         "compress": "deflate",
         "bigtiff": "if_safer",
     }
-    if georeference is not None:
-        profile.update(georeference.profile)
-    try:
-        with replacing(path) as temporary:
-            with quiet_gdal():
-                dataset = rasterio.open(temporary, "w", **profile)
-            with dataset:
-                if colours is not None:
-                    dataset.write_colormap(1, colours)
-                dataset.update_tags(1, **tags)
-                for region, block in blocks:
-                    dataset.write(block, 1, window=Window(region.left, region.top, region.width, region.height))
-            try:
-                _check_written(temporary)
-            except RasterError as error:
-                raise _unwritten(path, error) from error
-            # GDAL may have kept something beside the temporary name.
-            temporary.with_name(f"{temporary.name}.aux.xml").unlink(missing_ok=True)
-    except (OSError, RasterioError) as error:  # a RasterError comes with the blocks, and names the file that is read
-        raise _unwritten(path, error) from error
+    beside = beside or {}
+    style = path.with_suffix(_STYLE)
+
+    def stale() -> Sequence[Path]:
+        old = stale_files(path)
+        if style in beside:
+            keep_foreign_style(style)
+        elif not beside and os.path.lexists(path) and is_our_style(style):
+            old.append(style)  # of the map of classes that had this name before
+        return old
+
+    with unwritten(path), replacing_together([*beside, path], stale) as temporaries:
+        *sides, temporary = temporaries
+        with quiet_gdal():
+            if georeference is not None:
+                profile |= georeference.profile
+            dataset = rasterio.open(temporary, "w", **profile)
+        with dataset:
+            if colours is not None:
+                dataset.write_colormap(1, colours)
+            dataset.update_tags(**about)
+            dataset.update_tags(1, **tags)
+            for region, block in blocks:
+                dataset.write(block, 1, window=Window(region.left, region.top, region.width, region.height))
+        try:
+            _check_written(temporary)
+        except RasterError as error:
+            raise could_not_write(path, error) from error
+        # GDAL may have kept something beside the temporary name.
+        temporary.with_name(temporary.name + _NAMES).unlink(missing_ok=True)
+        for side, content in zip(sides, beside.values(), strict=True):
+            side.write_bytes(content)
 
 
 def _check_written(path: Path) -> None:
@@ -212,11 +268,3 @@ def _check_written(path: Path) -> None:
     with open_dataset(path) as dataset:
         for _, window in dataset.block_windows(1):
             dataset.read(1, window=window)
-
-
-def _unwritten(path: Path, error: Exception) -> PartialSegError:
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    reason = "the disk is full" if full else str(error)
-    return PartialSegError(
-        f"{path}: could not be written ({reason}). Make room or choose another folder; an older file is as it was."
-    )

@@ -1,24 +1,28 @@
-"""Small files, replaced whole or not at all."""
+"""Files replaced whole or not at all, together with what lies beside them."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import os
+import re
 import secrets
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from annotations.errors import ProjectError
 from annotations.leftovers import this_system
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["put_aside", "read_json", "replacing", "write_atomically"]
+__all__ = ["put_aside", "read_json", "replacing", "replacing_together", "write_atomically"]
 
 _count = itertools.count()
+# Temporary names are plain: libraries take brackets, semicolons or question marks in a path for something else.
+_PLAIN: Final = re.compile(r"[^A-Za-z0-9._-]")
+_STEM_LENGTH: Final = 64
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -35,16 +39,23 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def _temporary(path: Path) -> Path:
+    # Numbers of processes are alike on different machines, which may write into one folder.
+    # `annotations.leftovers` reads this name again, to see whether who writes it still runs.
+    unique = f"{os.getpid()}-{next(_count)}-{this_system()}{secrets.token_hex(4)}"
+    # Of a name of 255 bytes, with no room for more, the beginning does.
+    stem = _PLAIN.sub("_", path.stem)[:_STEM_LENGTH] or "_"
+    suffix = _PLAIN.sub("_", path.suffix)[:_STEM_LENGTH]
+    return path.with_name(f".{stem}-{unique}{suffix}")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name in the same folder; after the block it takes the place of `path`, unless the block failed.
 
     The name ends as `path` does, since libraries choose a format by it.
     """
-    # Numbers of processes are alike on different machines, which may write into one folder.
-    # `annotations.leftovers` reads this name again, to see whether who writes it still runs.
-    unique = f"{os.getpid()}-{next(_count)}-{this_system()}{secrets.token_hex(4)}"
-    temporary = path.with_name(f".{path.stem}-{unique}{path.suffix}")
+    temporary = _temporary(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -52,6 +63,59 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def replacing_together(
+    paths: Sequence[Path], stale: Callable[[], Sequence[Path]] = lambda: ()
+) -> Iterator[tuple[Path, ...]]:
+    """Give temporary names for several files of one folder; after the block all take their places, or none does.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The last one is put in place last: it is the file that people open, the others lie beside it.
+    stale : callable
+        Asked once the block has ended: what lies there of an older file and is to go. A file is never without what
+        belongs to it for longer than a few renamings take, and if one of them fails all is as it was.
+    """
+    temporaries = tuple(_temporary(path) for path in paths)
+    try:
+        yield temporaries
+        for temporary in temporaries:
+            with temporary.open("rb+") as file:  # all of it, before anything old goes
+                os.fsync(file.fileno())
+        _swap(paths, temporaries, [p for p in stale() if p not in paths])
+    finally:
+        for temporary in temporaries:
+            for left in (temporary, *(temporary.with_name(temporary.name + e) for e in ("-journal", "-wal", "-shm"))):
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
+
+
+def _swap(paths: Sequence[Path], temporaries: Sequence[Path], stale: Sequence[Path]) -> None:
+    moved: list[tuple[Path, Path]] = []
+    placed: list[Path] = []
+    try:
+        for old in (*stale, *paths[:-1]):
+            if os.path.lexists(old):
+                aside = _temporary(old)
+                os.replace(old, aside)
+                moved.append((old, aside))
+        for temporary, path in zip(temporaries, paths, strict=True):
+            os.replace(temporary, path)
+            placed.append(path)
+    except BaseException:
+        for path in placed:
+            with suppress(OSError):
+                path.unlink()
+        for old, aside in moved:
+            with suppress(OSError):
+                os.replace(aside, old)
+        raise
+    for _, aside in moved:
+        with suppress(OSError):
+            aside.unlink()
 
 
 def put_aside(path: Path) -> None:

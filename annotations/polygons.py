@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyogrio.raw
 import shapely  # type: ignore[import-untyped]
-from affine import Affine
-from pyogrio.errors import DataSourceError
 from rasterio import features
 
 from annotations.classes import NOT_PREDICTED
 from annotations.errors import LabelError, PartialSegError
-from annotations.files import replacing
+from annotations.export_errors import unwritten
+from annotations.ground import dense_step, ground_areas, lon_lat, to_world, with_dense_edges
+from annotations.polygon_files import PolygonTable, write_geojson, write_geopackage
+from annotations.provenance import Provenance
+from annotations.targets import POLYGONS, check_target, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = ["class_polygons", "write_polygons"]
 
-_DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
-
 
 def class_polygons(
-    classes: NDArray[np.uint8], *, min_area_px: int = 0, simplify_px: float = 0.0
+    classes: NDArray[np.uint8],
+    *,
+    min_area_px: int = 0,
+    simplify_px: float = 0.0,
+    going_on: Callable[[], None] = lambda: None,
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Return the areas of one class each as polygons in pixel coordinates (x = column, y = row, corners whole).
 
@@ -42,6 +46,8 @@ def class_polygons(
         Smaller areas go to their largest neighbour.
     simplify_px : float
         How far, in pixels, edges may move; neighbours move together. 0 leaves the pixels' own edges.
+    going_on : callable
+        Called between polygons; what it raises ends the work.
 
     Returns
     -------
@@ -58,6 +64,7 @@ def class_polygons(
     junctions = _junctions(image)
     polygons, values = [], []
     for geometry, value in features.shapes(image, mask=known, connectivity=4):
+        going_on()
         rings = [_with_junctions(np.asarray(ring), junctions) for ring in geometry["coordinates"]]
         polygons.append(shapely.Polygon(rings[0], rings[1:]))
         values.append(int(value))
@@ -118,8 +125,15 @@ def write_polygons(
     *,
     min_area_px: int = 0,
     simplify_px: float = 0.0,
+    provenance: Provenance | None = None,
+    protected: Iterable[str | Path] = (),
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Write a map of classes as polygons with the fields class, name, colour and area (in square units of the CRS).
+    """Write a map of classes as polygons with the fields class, name, colour and area_m2 (or area_px).
+
+    A GeoPackage keeps the image's own coordinates. GeoJSON holds longitude and latitude of WGS 84, as RFC 7946 says;
+    of an image without any georeference it holds pixels, and says that they lie nowhere.
+    area_m2 is measured on the ellipsoid, whatever the CRS; where an image has none, area_px counts pixels.
 
     Parameters
     ----------
@@ -131,6 +145,12 @@ def write_polygons(
         Without it, coordinates are pixels with rows counted downwards from 0 to -H, as a GIS shows such an image.
     min_area_px, simplify_px
         As for `class_polygons`.
+    provenance : Provenance, optional
+        What made the map; kept as metadata of the data set.
+    protected : iterable of paths
+        What must not be replaced: see `check_target`.
+    cancelled : callable
+        Asked now and then, and before anything old is replaced.
 
     Returns
     -------
@@ -142,44 +162,48 @@ def write_polygons(
     LabelError
         A value is no class.
     PartialSegError
-        The ending is another, or the file cannot be written; an older one is untouched.
+        The name will not do, GeoJSON has no place for the polygons, writing was cancelled, or the file cannot be
+        written; an older one is untouched.
     """
-    path = Path(path)
-    driver = _DRIVERS.get(path.suffix.lower())
-    if driver is None:
-        raise PartialSegError(f"{path}: polygons are written as .gpkg or .geojson. Choose one of these endings.")
-    polygons, values = class_polygons(classes, min_area_px=min_area_px, simplify_px=simplify_px)
+    path = check_target(path, endings=POLYGONS, protected=protected, beside=("-journal",) if _is_package(path) else ())
+
+    def going_on() -> None:
+        if cancelled():
+            raise PartialSegError(f"{shown(path)}: writing was cancelled; what was there before is untouched.")
+
+    going_on()
+    geojson = path.suffix.lower() == ".geojson"
+    if geojson and georeference is not None:  # what has no longitude and latitude is refused before the work begins
+        lon_lat(np.empty(0, object), georeference, shown(path))
+    polygons, values = class_polygons(classes, min_area_px=min_area_px, simplify_px=simplify_px, going_on=going_on)
     if len(values) and int(values.max()) >= len(scheme):
         raise LabelError(
-            f"{path}: the map holds class {int(values.max())}, but the scheme has {len(scheme)} classes. "
+            f"{shown(path)}: the map holds class {int(values.max())}, but the scheme has {len(scheme)} classes. "
             "Export with the classes that the prediction was made with."
         )
-    transform = Affine.scale(1, -1) if georeference is None else Affine(*georeference.transform)
-
-    def to_world(points: NDArray[Any]) -> NDArray[Any]:
-        x, y = points[:, 0], points[:, 1]
-        a, b, c, d, e, f = tuple(transform)[:6]
-        return np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
-
-    world = shapely.transform(polygons, to_world)
-    names = np.array([scheme[v].name for v in values], dtype=object)
-    colours = np.array([scheme[v].colour for v in values], dtype=object)
-    try:
-        with replacing(path) as temporary, warnings.catch_warnings():
-            # An image without a CRS gives polygons without one; that is meant.
-            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-            pyogrio.raw.write(
-                temporary,
-                geometry=shapely.to_wkb(world),
-                field_data=[values.astype(np.int32), names, colours, shapely.area(world)],
-                fields=["class", "name", "colour", "area"],
-                geometry_type="Polygon",
-                crs=georeference.crs if georeference is not None and georeference.crs else None,
-                driver=driver,
-                layer=path.stem,
-            )
-    except (OSError, DataSourceError, RuntimeError) as error:
-        raise PartialSegError(
-            f"{path}: could not be written ({error}). Make room or choose another folder; an older file is as it was."
-        ) from error
+    world = to_world(polygons, georeference)
+    areas, dense = None, world
+    if georeference is not None:
+        dense = to_world(with_dense_edges(polygons, dense_step(georeference, classes.shape)), georeference)
+        areas = ground_areas(dense, georeference)
+    going_on()
+    area_field, measured = ("area_px", shapely.area(polygons)) if areas is None else ("area_m2", areas)
+    table = PolygonTable(
+        lon_lat(dense, georeference, shown(path)) if geojson and georeference is not None else world,
+        values,
+        scheme,
+        area_field,
+        measured,
+        (provenance or Provenance()).tags(scheme),
+        placed=georeference is not None,
+    )
+    with unwritten(path):
+        if geojson:
+            write_geojson(path, table, going_on)
+        else:
+            write_geopackage(path, table, georeference.crs if georeference is not None else "", going_on)
     return len(values)
+
+
+def _is_package(path: str | Path) -> bool:
+    return str(path).lower().endswith(".gpkg")

@@ -68,14 +68,16 @@ def test_labels_and_confidence(tmp_path):
     labels = a_map().view(np.int8)  # 255 is -1
     write_labels(tmp_path / "l.tif", labels, scheme=LANDCOVER_AI, georeference=UTM)
     with rasterio.open(tmp_path / "l.tif") as dataset:
-        assert (dataset.dtypes, dataset.nodata, dataset.crs.to_epsg()) == (("int8",), -1, 32640)
+        assert (dataset.dtypes, dataset.nodata, dataset.crs.to_epsg()) == (("int16",), -1, 32640)
         np.testing.assert_array_equal(dataset.read(1), labels)
     np.testing.assert_array_equal(read_mask(tmp_path / "l.tif", n_classes=5), labels)
     confidence = np.arange(256, dtype=np.uint8).reshape(16, 16)
     write_confidence(tmp_path / "c.tif", confidence, georeference=UTM)
     with rasterio.open(tmp_path / "c.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(1), confidence)
-        assert dataset.nodata is None
+        # Where there is no prediction the confidence is 0, and no predicted pixel is: one of n classes is 1/n sure.
+        assert dataset.nodata == 0
+        np.testing.assert_array_equal(dataset.read_masks(1) > 0, confidence > 0)
 
 
 def test_a_failed_export_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -147,10 +149,9 @@ def test_small_areas_go_to_their_neighbour_but_gaps_stay():
     np.testing.assert_array_equal(burnt(polygons, values, classes.shape), expected)
 
 
-@pytest.mark.parametrize("ending", ["gpkg", "geojson"])
-def test_polygon_files_lie_where_the_map_lies(tmp_path, ending):
+def test_polygon_files_lie_where_the_map_lies(tmp_path):
     classes = a_map((60, 80))
-    path = tmp_path / f"m.{ending}"
+    path = tmp_path / "m.gpkg"
     count = write_polygons(path, classes, LANDCOVER_AI, UTM)
     meta, _, geometry, columns = pyogrio.raw.read(path)
     fields = dict(zip(meta["fields"].tolist(), columns, strict=True))
@@ -158,7 +159,9 @@ def test_polygon_files_lie_where_the_map_lies(tmp_path, ending):
     assert len(geometry) == count
     shapes = shapely.from_wkb(geometry)
     assert shapely.bounds(shapely.union_all(shapes)).tolist()[::3] == pytest.approx([340000, 2780000])
-    assert fields["area"].sum() == pytest.approx((classes != 255).sum() * 0.25)
+    # UTM's scale on the ground, 0.9996 (1 + (x / R)^2 / 2) in the series of any textbook, where the map lies.
+    scale = 0.9996 * (1 + (160_000 / 0.9996 / 6_367_500) ** 2 / 2)
+    assert fields["area_m2"].sum() == pytest.approx((classes != 255).sum() * 0.25 / scale**2, rel=1e-5)
     assert {LANDCOVER_AI[c].name for c in fields["class"]} == set(fields["name"])
     back = features.rasterize(
         zip(shapes, fields["class"].tolist(), strict=True), classes.shape, fill=255, transform=UTM.affine, dtype="uint8"
@@ -167,6 +170,12 @@ def test_polygon_files_lie_where_the_map_lies(tmp_path, ending):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_polygons_without_a_crs_lie_below_zero_as_a_gis_shows_the_image(tmp_path):
-    write_polygons(tmp_path / "m.geojson", np.zeros((30, 50), np.uint8), LANDCOVER_AI, None)
-    assert pyogrio.read_info(tmp_path / "m.geojson")["total_bounds"] == (0, -30, 50, 0)
+@pytest.mark.parametrize("ending", ["gpkg", "geojson"])
+def test_polygons_without_a_crs_lie_below_zero_as_a_gis_shows_the_image(tmp_path, ending):
+    path = tmp_path / f"m.{ending}"
+    write_polygons(path, np.zeros((30, 500), np.uint8), LANDCOVER_AI, None)
+    info = pyogrio.read_info(path)
+    assert info["total_bounds"] == (0, -30, 500, 0)
+    assert info["crs"] is None or info["crs"].startswith("LOCAL_CS")  # never 500 degrees of WGS 84
+    meta, _, _, columns = pyogrio.raw.read(path)
+    assert dict(zip(meta["fields"], columns, strict=True))["area_px"].tolist() == [15000]
