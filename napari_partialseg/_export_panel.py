@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-__all__ = ["KINDS", "ExportPanel"]
+__all__ = ["KINDS", "ExportPanel", "with_ending"]
 
 KINDS = {
     "map": ("Map (GeoTIFF)…", "GeoTIFF (*.tif)", "Classes with colour table and names, and a QGIS style beside it"),
@@ -14,10 +16,40 @@ KINDS = {
         "GeoPackage (*.gpkg);;GeoJSON (*.geojson)",
         "One polygon per patch; neighbours share edges",
     ),
-    "confidence": ("Confidence (GeoTIFF)…", "GeoTIFF (*.tif)", "0 to 255, how sure the network is"),
-    "labels": ("Your labels (GeoTIFF)…", "GeoTIFF (*.tif)", "int8, -1 where nothing is labelled"),
+    "confidence": (
+        "Confidence (GeoTIFF)…",
+        "GeoTIFF (*.tif)",
+        "1 to 255, how sure the network is; 0 where there is no prediction",
+    ),
+    "labels": ("Your labels (GeoTIFF)…", "GeoTIFF (*.tif)", "int16, -1 where nothing is labelled"),
 }
 """What can be exported: button, file filter and explanation by name."""
+
+
+def with_ending(name: str, kinds: str, chosen: str = "") -> str:
+    """Return a name with the ending of the format that was chosen; dots in it are no endings.
+
+    Parameters
+    ----------
+    name : str
+        As it was typed.
+    kinds : str
+        All filters, "GeoTIFF (*.tif)" for example, between double semicolons; the first is the one offered.
+    chosen : str
+        The filter that was chosen; "" where the dialog does not tell.
+
+    Notes
+    -----
+    A known ending that was typed counts, unless another filter than the offered one was chosen: then that decides.
+    """
+    offered = re.findall(r"\*(\.\w+)", kinds)
+    wanted = (re.findall(r"\*(\.\w+)", chosen) or offered)[0]
+    typed = next((ending for ending in (*offered, ".tiff") if name.lower().endswith(ending)), "")
+    if not typed or (typed == ".tiff" and wanted != ".tif"):
+        return name + wanted
+    if typed in (wanted, ".tiff") or wanted == offered[0]:
+        return name
+    return name[: -len(typed)] + wanted
 
 
 class ExportPanel(QWidget):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from annotations.errors import PartialSegError
+from annotations.targets import GEOTIFF, POLYGONS, check_target, shown
 from napari_partialseg._background import Job
-from napari_partialseg._export import NEEDS_PREDICTION, Content, write
-from napari_partialseg._export_panel import KINDS, ExportPanel
+from napari_partialseg._export import NEEDS_PREDICTION, Content, protected_files, write
+from napari_partialseg._export_panel import KINDS, ExportPanel, with_ending
 from trainer import protocol
 
 if TYPE_CHECKING:
     from napari_partialseg._session import Session
 
 __all__ = ["Exporter"]
+
+_SILENT_SECONDS = 120.0
+_AFTER_PROBLEM_SECONDS = 10.0
 
 
 class Exporter(QObject):
@@ -43,32 +49,59 @@ class Exporter(QObject):
         self._panel = panel
         self._session: Session | None = None
         self._waiting: tuple[str, Path] | None = None  # for the worker to have predicted everything
+        self._predicting = False  # whether the worker has begun to, since it was asked
+        self._complete: tuple[int, Path | None] | None = None  # step and network of a prediction without gaps
+        self._trouble = ""  # what the worker said since it was asked
         self._job: Job | None = None
+        self._writing: tuple[str, Path] | None = None
+        self._kinds: dict[str, str] = {}  # of the files written for this session, by place
+        self._silence = QTimer(self)
+        self._silence.setSingleShot(True)
+        self._silence.timeout.connect(self._worker_is_silent)
         panel.export.connect(self._ask)
         panel.cancel.connect(self.cancel)
 
     def set_session(self, session: Session | None) -> None:
         """Export from this session from now on."""
         self.drop()
+        if self._session is not None:
+            self._session.client.received.disconnect(self._heard)
         self._session = session
+        self._complete = None
+        self._kinds.clear()
         if session is not None:
             session.saved.connect(self._saved)
-            session.worker_died.connect(lambda text: self.drop())
+            session.worker_died.connect(self._worker_died)
+            session.client.received.connect(self._heard)
 
     def export(self, kind: str, path: str | Path) -> None:
-        """Write a file of a kind of `KINDS`; the worker first predicts everything with the newest weights."""
+        """Write a file of a kind of `KINDS`, replacing one that is there.
+
+        The worker first predicts everything with the newest weights, unless it has already. What must not be replaced
+        is refused before any of that.
+        """
         session = self._session
         if session is None:
             return
         needs = kind in NEEDS_PREDICTION
         if needs and not session.step and not session.prepared.has_prediction:
             self.failed.emit("There is no map to export yet: draw strokes of two classes and press Train first.")
-        elif needs and session.step and not session.read_only and session.client.running:
-            self._waiting = (kind, Path(path))
+            return
+        try:
+            target = self._checked(kind, Path(path))
+        except PartialSegError as error:
+            self.failed.emit(str(error))
+            return
+        current = self._complete is not None and self._complete[0] == session.step
+        if needs and session.step and not session.read_only and session.client.running and not current:
+            self._waiting = (kind, target)
+            self._predicting = False
+            self._trouble = ""
             self._panel.show_busy("predicting the whole image")
+            self._wait(_SILENT_SECONDS)
             session.client.send(protocol.PredictAll())
         else:
-            self._write(kind, Path(path))
+            self._write(kind, target)
 
     def cancel(self) -> None:
         """Give up what is under way; training goes on if it was on."""
@@ -80,10 +113,13 @@ class Exporter(QObject):
     def drop(self) -> None:
         """Give up what is under way, without a word to the worker."""
         self._waiting = None
+        self._silence.stop()
         if self._job is not None:
             self._job.cancel()
             self._job = None
         self._panel.show_busy("")
+
+    # ---------------------------------------------------------------------------------------------------- asking
 
     def _ask(self, kind: str) -> None:
         if self._session is None:
@@ -91,21 +127,108 @@ class Exporter(QObject):
         ortho = self._session.prepared.ortho
         text, kinds, _ = KINDS[kind]
         start = ortho.path.with_name(f"{ortho.name}_{kind}")
-        path, _ = QFileDialog.getSaveFileName(self._panel, text.rstrip("…"), str(start), kinds)
-        if path:
-            self.export(kind, path if Path(path).suffix else path + kinds.split("*")[1].split(")")[0])
+        chosen, chosen_filter = _choose_name(self._panel, text.rstrip("…"), str(start), kinds)
+        if not chosen:
+            return
+        path = Path(with_ending(chosen, kinds, chosen_filter))
+        try:
+            target = self._checked(kind, path)
+        except PartialSegError as error:
+            self.failed.emit(str(error))
+            return
+        if os.path.lexists(target) and not self._may_replace(target):
+            return
+        self.export(kind, target)
+
+    def _may_replace(self, path: Path) -> bool:
+        buttons = QMessageBox.StandardButton
+        text = f"{shown(path)} exists already. Replace it?"
+        answer = QMessageBox.question(self._panel, "Replace the file?", text, buttons.Yes | buttons.No, buttons.No)
+        return bool(answer == buttons.Yes)
+
+    def _checked(self, kind: str, path: Path) -> Path:
+        if self._session is None:
+            return path
+        endings = POLYGONS if kind == "polygons" else GEOTIFF
+        beside = (".aux.xml", ".qml") if kind == "map" else ()
+        target = check_target(path, endings=endings, protected=self._protected(), beside=beside)
+        before = self._kinds.get(os.path.realpath(target), kind)
+        if before != kind and os.path.lexists(target):
+            raise PartialSegError(
+                f"{shown(target)}: holds the {before} that was exported before. Choose another name for the {kind}."
+            )
+        return target
+
+    def _protected(self) -> tuple[Path, ...]:
+        session = self._session
+        if session is None:
+            return ()
+        return (*protected_files(session.prepared), *self._masks())
+
+    def _masks(self) -> tuple[Path, ...]:
+        """Return the files of truth and imported labels."""
+        return () if self._session is None else tuple(self._session.mask_files)
+
+    # --------------------------------------------------------------------------------------------------- waiting
+
+    def _heard(self, message: protocol.Message) -> None:
+        """Follow the worker: what ends the wait, and what makes the prediction an old one."""
+        if isinstance(message, protocol.Tiles | protocol.Opened):
+            self._complete = None
+        if self._waiting is None:
+            return
+        if isinstance(message, protocol.Problem):
+            self._trouble = message.text
+            if message.fatal:
+                self._give_up(message.text)
+            else:  # it may go on all the same, as where memory ran out: then there is another sign of life
+                self._wait(_AFTER_PROBLEM_SECONDS)
+        elif isinstance(message, protocol.Opened):
+            self._give_up("The network was opened anew while the image was being predicted for an export.")
+        elif isinstance(message, protocol.Status) and message.state == "predicting":
+            self._predicting = True
+            self._wait(_SILENT_SECONDS)
+        elif isinstance(message, protocol.Status) and self._predicting and message.state in _OTHER_WORK:
+            self._give_up(f"The worker went on with something else ({message.text}) before all was predicted.")
+        elif isinstance(message, protocol.Tiles | protocol.Progress):
+            self._wait(_SILENT_SECONDS)
+
+    def _wait(self, seconds: float) -> None:
+        self._silence.start(round(1000 * seconds))
+
+    def _worker_is_silent(self) -> None:
+        if self._waiting is not None:
+            self._give_up(self._trouble or "The worker has not answered for a while.")
+
+    def _worker_died(self, text: str) -> None:
+        self._complete = None
+        if self._waiting is not None:
+            self._give_up(text)
+
+    def _give_up(self, reason: str) -> None:
+        path = self._waiting[1] if self._waiting is not None else Path()
+        self.drop()
+        self.failed.emit(f"{shown(path)} was not exported. {reason} What was there is untouched; export again.")
 
     def _saved(self, message: protocol.Saved) -> None:
-        if self._waiting is not None and message.complete:
+        if not message.complete:
+            return
+        self._complete = (message.step, Path(message.checkpoint) if message.checkpoint else None)
+        if self._waiting is not None:
             (kind, path), self._waiting = self._waiting, None
+            self._silence.stop()
             self._write(kind, path)
+
+    # --------------------------------------------------------------------------------------------------- writing
 
     def _write(self, kind: str, path: Path) -> None:
         if self._session is None:
             return
         # A copy: training goes on meanwhile, and the file shall hold one state of the map.
-        content = Content.of(kind, self._session.prepared)
-        self._panel.show_busy(f"writing {path.name}")
+        step, checkpoint = self._complete or (None, None)
+        content = Content.of(kind, self._session.prepared, step=step, checkpoint=checkpoint, protected=self._masks())
+        self._panel.show_busy(f"writing {shown(path.name)}")
+        self._writing = (kind, path)
         self._job = Job(lambda **tools: write(path, content, **tools), self)
         self._job.progress.connect(self._panel.show_part)
         self._job.done.connect(self._done)
@@ -114,8 +237,23 @@ class Exporter(QObject):
 
     def _done(self, path: Path) -> None:
         self._panel.show_busy("")
+        if self._writing is not None:
+            self._kinds[os.path.realpath(path)] = self._writing[0]
         self.written.emit(path)
 
     def _failed(self, text: str) -> None:
         self._panel.show_busy("")
         self.failed.emit(text)
+
+
+_OTHER_WORK = frozenset({"training", "waiting", "stopped", "starting"})
+
+
+def _choose_name(panel: ExportPanel, title: str, start: str, kinds: str) -> tuple[str, str]:
+    """Ask for a name; whether a file may be replaced is asked later, when its ending is known."""
+    try:
+        return QFileDialog.getSaveFileName(  # type: ignore[no-any-return]
+            panel, title, start, kinds, options=QFileDialog.Option.DontConfirmOverwrite
+        )
+    except TypeError:  # what stands in for the dialog in a script takes four arguments
+        return QFileDialog.getSaveFileName(panel, title, start, kinds)  # type: ignore[no-any-return]

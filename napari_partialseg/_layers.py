@@ -72,6 +72,8 @@ def make_layers(
     """Make the layers; `image` is taken over when the orthophoto is already shown."""
     common = placement(ortho)
     reference = ortho.georeference
+    # For the writers of layers: where their files lie, and what they must not be written over.
+    place = {"georeference": None if reference is None else reference.to_json(), "image": str(ortho.path)}
     if image is not None and image.multiscale == (len(levels) > 1):
         image.data = levels if image.multiscale else levels[0]  # frees the copy that the reader made
     if image is None:
@@ -82,7 +84,7 @@ def make_layers(
         name="labels",
         opacity=0.9,
         colormap=label_colormap(scheme),
-        metadata={MARK: "labels", "georeference": None if reference is None else reference.to_json()},
+        metadata={MARK: "labels", **place},
         **common,
     )
     painted.brush_size = 8
@@ -92,7 +94,7 @@ def make_layers(
         name="prediction",
         opacity=0.5,
         colormap=prediction_colormap(scheme),
-        metadata={MARK: "prediction"},
+        metadata={MARK: "prediction", **place},
         **common,
     )
     predicted.editable = False
@@ -103,7 +105,7 @@ def make_layers(
         contrast_limits=(0, 255),
         opacity=0.7,
         visible=False,
-        metadata={MARK: "confidence"},
+        metadata={MARK: "confidence", **place},
         **common,
     )
     points = Points(

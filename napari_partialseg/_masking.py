@@ -113,6 +113,7 @@ class MaskDesk(QObject):
     def _read(self, path: str | Path, take: Callable[[Session, Any], str]) -> None:
         if self._session is None:
             return
+        self._session.mask_files.add(Path(path))
         ortho, n = self._session.prepared.ortho, len(self._session.scheme)
         known = str(path) in self._aligned
 

@@ -29,6 +29,8 @@ from trainer import protocol
 from trainer.config import WorkConfig, from_plain, to_plain
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.layers import Image
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -102,6 +104,7 @@ class Session(QObject):
         self.client = client
         self.config = from_plain(WorkConfig, prepared.project.config)
         self.truth: NDArray[np.int8] | None = None
+        self.mask_files: set[Path] = set()  # truth and imports: no export may replace them
         self.wants_training = False
         self.step = 0  # training steps that the worker's network has seen
         self._revision = 0

@@ -6,21 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari_builtins.io import napari_write_image
 
 from annotations.classes import LANDCOVER_AI, MAX_CLASSES, NOT_PREDICTED, ClassScheme, LandClass, check_labels
 from annotations.errors import LabelError, PartialSegError
-from annotations.export import write_labels
+from annotations.export import write_confidence, write_labels
 from annotations.georeference import Georeference
 from annotations.mask import SparseMask
 from annotations.region import Region
+from annotations.targets import GEOTIFF, check_target
+from napari_partialseg._layers import MARK
 
-__all__ = ["write_labels_layer"]
+__all__ = ["write_image_layer", "write_labels_layer"]
 
 _FURTHER = "#9b5de5"  # the colour of a class whose own is not known
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write labels as an int8 GeoTIFF with nodata -1, or as an int8 zarr mask; return the path.
+    """Write labels as an int16 GeoTIFF with nodata -1, or as an int8 zarr mask; return the path.
 
     Names and colours of the classes are those of the layer where it has them, else those of LandCover.ai. In unsigned
     labels, such as a prediction, 255 becomes -1.
@@ -48,12 +51,13 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         unlabelled = NOT_PREDICTED if values.dtype.kind == "u" else None
         labels = check_labels(values, MAX_CLASSES, name, unlabelled=unlabelled)
         scheme = _scheme(attributes, int(labels.max(initial=0)) + 1)
-        georeference = Georeference.from_json((attributes.get("metadata") or {}).get("georeference"))
+        georeference, protected = _place(attributes)
         if target.suffix.lower() == ".zarr":
+            check_target(target, endings=(".zarr",), protected=protected)
             mask = SparseMask.create(target, labels.shape, scheme, georeference=georeference)
             mask.write(Region.whole(labels.shape), labels)
         else:
-            write_labels(target, labels, scheme=scheme, georeference=georeference)
+            write_labels(target, labels, scheme=scheme, georeference=georeference, protected=protected)
     except LabelError as error:
         # It is a ValueError too, which napari takes for "no writer found" and says nothing.
         raise PartialSegError(str(error)) from error
@@ -62,6 +66,39 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
             f"{target}: could not be written ({error}). Make room or choose another place."
         ) from error
     return [str(target)]
+
+
+def write_image_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write the confidence of a prediction as a GeoTIFF that lies where the orthophoto does; return the path.
+
+    Any other image is left to napari's own writer.
+
+    Parameters
+    ----------
+    path : str
+        Ends in .tif or .tiff.
+    data : ndarray of uint8, (H, W)
+        0 where there is no prediction.
+    attributes : dict
+        Of the layer, as napari hands them out.
+
+    Raises
+    ------
+    PartialSegError
+        The file cannot be written.
+    """
+    if (attributes.get("metadata") or {}).get(MARK) != "confidence" or not path.lower().endswith(GEOTIFF):
+        return [written for written in [napari_write_image(path, data, attributes)] if written]
+    georeference, protected = _place(attributes)
+    write_confidence(path, np.asarray(data), georeference=georeference, protected=protected)
+    return [path]
+
+
+def _place(attributes: dict[str, Any]) -> tuple[Georeference | None, tuple[str, ...]]:
+    """Return where a layer lies, and the files that it must not be written over."""
+    metadata = attributes.get("metadata") or {}
+    own = [metadata[key] for key in ("image", "path") if isinstance(metadata.get(key), str)]
+    return Georeference.from_json(metadata.get("georeference")), tuple(own)
 
 
 def _scheme(attributes: dict[str, Any], count: int) -> ClassScheme:
