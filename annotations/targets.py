@@ -76,6 +76,7 @@ def check_target(
         _check_apart(path, text, other)
         if (
             _STYLE in beside
+            and other.suffix.lower() in _RASTERS
             and _same_place(path.parent, other.parent)
             and other.stem.casefold() == path.stem.casefold()
         ):

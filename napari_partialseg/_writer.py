@@ -53,7 +53,8 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         scheme = _scheme(attributes, int(labels.max(initial=0)) + 1)
         georeference, protected = _place(attributes)
         if target.suffix.lower() == ".zarr":
-            check_target(target, endings=(".zarr",), protected=protected)
+            if not target.exists():  # else the mask says by itself that it is never written over
+                check_target(target, endings=(".zarr",), protected=protected)
             mask = SparseMask.create(target, labels.shape, scheme, georeference=georeference)
             mask.write(Region.whole(labels.shape), labels)
         else:

@@ -12,9 +12,11 @@ from tqdm import tqdm
 
 from annotations.boundary import reading
 from annotations.errors import PartialSegError
-from annotations.export import write_class_map, write_confidence, write_style
+from annotations.export import write_class_map, write_confidence
 from annotations.leftovers import sweep_leftovers
 from annotations.orthophoto import open_orthophoto
+from annotations.provenance import Provenance, file_digest
+from annotations.targets import shown
 from trainer.checkpoint import load_checkpoint
 from trainer.command_line import exit_status
 from trainer.config import DeviceConfig, PredictConfig
@@ -100,6 +102,9 @@ def make_map(
             names = (path.name, f"{path.name}.aux.xml", path.with_suffix(".qml").name)
             sweep_leftovers(path.parent, names)
         predictor = BlockPredictor(checkpoint.build(), fitted.normalisation, choose_precision(command.device))
+        about = Provenance(
+            file_digest(command.checkpoint), checkpoint.step, shown(command.image.name), ortho.fingerprint
+        )
         with BlockStore(command.confidence, ortho.shape) as sure:
             write_class_map(
                 command.output,
@@ -107,10 +112,18 @@ def make_map(
                 scheme=checkpoint.scheme,
                 georeference=ortho.georeference,
                 shape=ortho.shape,
+                style=True,
+                provenance=about,
             )
-            write_style(command.output.with_suffix(".qml"), checkpoint.scheme)
             if command.confidence is not None:
-                write_confidence(command.confidence, sure.blocks(), georeference=ortho.georeference, shape=ortho.shape)
+                write_confidence(
+                    command.confidence,
+                    sure.blocks(),
+                    georeference=ortho.georeference,
+                    shape=ortho.shape,
+                    scheme=checkpoint.scheme,
+                    provenance=about,
+                )
     finally:
         ortho.close()
 

@@ -209,7 +209,7 @@ def test_a_geotiff_keeps_minus_one(tmp_path, drawn):
     options = {"name": "labels", "metadata": {"georeference": METRES.to_json()}}
     assert write_labels_layer(str(path), drawn, options) == [str(path)]
     with rasterio.open(path) as file:
-        assert file.dtypes == ("int8",)
+        assert file.dtypes == ("int16",)
         assert file.nodata == -1
         assert np.array_equal(file.read(1), drawn)
         assert file.crs.to_epsg() == 32640
