@@ -25,6 +25,7 @@ from napari_partialseg._saving import SavingAsLabels
 from napari_partialseg._tiles import TilePainter
 from napari_partialseg._tracker import LabelTracker
 from napari_partialseg._view import ViewWatcher
+from napari_partialseg._yielding import StrokeWatcher
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain, to_plain
 
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _SAVE_SECONDS = 0.5  # a person waits for the answer to Ctrl+S, and for no slow disk
-_WATCHERS = ("hand", "present", "fixed", "_saving", "guard", "_prediction_guard", "view", "tiles", "points")
+_WATCHERS = ("_strokes", "hand", "present", "fixed", "_saving", "guard", "_prediction_guard", "view", "tiles", "points")
 
 
 class Session(QObject):
@@ -382,6 +383,7 @@ class Session(QObject):
         )
         self.hand = Hand(self.viewer, self.layers, self._point_class, self._whole, self)
         self._saving = SavingAsLabels(self.viewer, self.layers)
+        self._strokes = StrokeWatcher(self.viewer, self.client.send)
 
     def _whole(self) -> None:
         """Put back what is missing or broken before it is worked on."""
@@ -439,6 +441,7 @@ class Session(QObject):
         self.present.stop()
         self.fixed.stop()
         self._saving.stop()
+        self._strokes.stop()
         self.guard.stop()
         self._prediction_guard.stop()
         self._counts.stop()

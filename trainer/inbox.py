@@ -19,6 +19,7 @@ __all__ = ["Inbox", "in_order"]
 
 _GRACE_SECONDS: Final = 5.0  # for a last checkpoint after the viewer has gone
 _LONGEST_LINE: Final = 64 * 1024 * 1024
+_LONGEST_STROKE: Final = 30.0  # seconds; after that, word of its end was lost
 
 _WISHES = (protocol.Train, protocol.Pause, protocol.Stop, protocol.Save, protocol.PredictAll, protocol.Shutdown)
 
@@ -49,6 +50,8 @@ def in_order(messages: Iterable[protocol.Message]) -> list[protocol.Message]:
             revision = max(revision, message.revision)
         elif isinstance(message, protocol.ViewChanged):
             view = message
+        elif isinstance(message, protocol.Hand):
+            continue  # acted on when it was read
         elif isinstance(message, _WISHES):
             result.append(message)
         else:
@@ -70,6 +73,7 @@ class Inbox:
     def __init__(self, stream: BinaryIO) -> None:
         self._messages: queue.SimpleQueue[protocol.Message | None] = queue.SimpleQueue()
         self.closed = threading.Event()
+        self._hand_until = 0.0
         self._stream = stream
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
@@ -97,7 +101,15 @@ class Inbox:
                 too_long = not whole
                 continue
             if line.strip():
-                self._messages.put(protocol.decode(line))
+                message = protocol.decode(line)
+                if isinstance(message, protocol.Hand):  # at once, whatever waits
+                    self._hand_until = time.monotonic() + _LONGEST_STROKE if message.down else 0.0
+                self._messages.put(message)
+
+    @property
+    def hand_down(self) -> bool:
+        """Whether somebody is drawing at this moment."""
+        return time.monotonic() < self._hand_until
 
     def waiting(self) -> bool:
         """Whether there is a message."""

@@ -101,6 +101,8 @@ class LiveSession:
             self._announce()
         elif isinstance(message, protocol.Unknown):
             self._emit(protocol.Problem(f"The worker passed over a message: {message.reason}"))
+        elif isinstance(message, protocol.Hand):
+            return  # the priority is the worker's affair
         elif isinstance(message, protocol.Shutdown):
             self._close()
         elif self._open is None and self._refused is not None:

@@ -15,6 +15,7 @@ from trainer.config import ConfigError, from_plain, to_plain
 
 __all__ = [
     "PROTOCOL_VERSION",
+    "Hand",
     "Hello",
     "LabelsChanged",
     "Message",
@@ -113,6 +114,13 @@ class ViewChanged(Message):
 
     region: Region
     pixels_per_dot: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hand(Message):
+    """The hand is on the canvas, or has left it: the worker gives way to everybody meanwhile."""
+
+    down: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +320,20 @@ class Unknown(Message):
 _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        *(Open, LabelsChanged, ViewChanged, SetClasses, Train, Pause, Stop, StartAfresh, PredictAll, Save, Shutdown),
+        *(
+            Open,
+            Hand,
+            LabelsChanged,
+            ViewChanged,
+            SetClasses,
+            Train,
+            Pause,
+            Stop,
+            StartAfresh,
+            PredictAll,
+            Save,
+            Shutdown,
+        ),
         *(Hello, Opened, Status, Progress, Tile, Tiles, Saved, Problem),
     )
 }

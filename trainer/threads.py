@@ -6,6 +6,7 @@ stutters. While the user looks at the map, all cores are free; while they paint,
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,13 @@ class ThreadGovernor:
         self._used = used
         self._last = (clock(), *used())
         self.threads = cores
+        self._where = threading.get_ident()
 
     def look(self) -> None:
         """Adjust the number of threads, if it is time."""
+        if threading.get_ident() != self._where:  # torch keeps the number for each thread that computes
+            self._where = threading.get_ident()
+            self._set_threads(self.threads)
         then, all_then, own_then = self._last
         now = self._clock()
         if now - then < _INTERVAL_SECONDS:

@@ -21,13 +21,14 @@ os.environ.setdefault("KMP_BLOCKTIME", "0")
 from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.inbox import Inbox, in_order
+from trainer.lane import PoliteLane
 
 if TYPE_CHECKING:
     from trainer.live_session import LiveSession
 
 __all__ = ["main"]
 
-_NICE = 15
+_NICE = 5  # where there is no SCHED_BATCH
 _MOST_AT_ONCE = 100_000  # messages that are taken out before any is acted on
 
 
@@ -48,20 +49,25 @@ class _Outbox:
 
 
 def _lower_priority() -> None:
-    """Take only the time that nobody else wants: a viewer that paints must not wait for a training step."""
-    if hasattr(os, "nice"):
-        os.nice(_NICE)
-        if hasattr(os, "SCHED_IDLE"):
-            with contextlib.suppress(OSError):  # some containers do not allow it; the priority above must do then
-                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        return
-    import psutil
+    """Take an ordinary share of what others leave, but never the core of somebody who has just woken up.
 
-    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    Lower (SCHED_IDLE, nice 10), the worker stands still where other programs use every core: nothing is learnt, and
+    nothing saved. While somebody draws, it computes in a thread that gives way to everybody (`trainer.lane`).
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with contextlib.suppress(OSError):  # some containers do not allow it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    elif hasattr(os, "nice"):
+        os.nice(_NICE)
+    else:
+        import psutil
+
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
 
 
 def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
     busy = False
+    polite = PoliteLane()
     while not inbox.closed.is_set():
         message = inbox.get(block=not busy)
         messages: list[protocol.Message] = []
@@ -76,7 +82,8 @@ def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
             except PartialSegError as error:
                 outbox.send(protocol.Problem(str(error), about=type(wish).__name__))
         try:
-            busy = not inbox.closed.is_set() and session.work()
+            work = session.work
+            busy = not inbox.closed.is_set() and (polite.run(work) if inbox.hand_down else work())
         except PartialSegError as error:
             # A damaged part of the orthophoto, say: trying again at once would fail again, and again.
             busy = False
