@@ -1,0 +1,60 @@
+"""While somebody draws, the worker computes with what nobody else wants; otherwise it has its share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from trainer import protocol
+from trainer.inbox import in_order
+from trainer.lane import PoliteLane
+from trainer.threads import ThreadGovernor
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="SCHED_IDLE is of Linux")
+def test_the_polite_thread_alone_gives_way():
+    lane = PoliteLane()
+    seen = []
+    before = os.sched_getscheduler(0)
+    assert lane.run(lambda: seen.append((os.sched_getscheduler(0), threading.get_ident())) or True) is True
+    assert seen[0][0] == os.SCHED_IDLE
+    assert seen[0][1] != threading.get_ident()
+    assert os.sched_getscheduler(0) == before
+
+
+def test_what_is_raised_there_is_raised_here_and_the_lane_goes_on():
+    lane = PoliteLane()
+    with pytest.raises(ZeroDivisionError):
+        lane.run(lambda: 1 / 0)
+    assert lane.run(lambda: False) is False
+
+
+def test_the_hand_counts_at_once_and_is_no_message_to_act_on():
+    assert in_order([protocol.Hand(down=True), protocol.Save()]) == [protocol.Save()]
+    # In a process of its own: the end of its input ends it.
+    code = (
+        "import os, sys\n"
+        "from trainer.inbox import Inbox\n"
+        "inbox = Inbox(sys.stdin.buffer)\n"
+        "for _ in range(2):\n"
+        "    inbox.get(block=True)\n"
+        "    print(inbox.hand_down, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        for down in (True, False):
+            process.stdin.write(protocol.encode(protocol.Hand(down)))
+            process.stdin.flush()
+            assert process.stdout.readline().strip() == str(down).encode()
+
+
+def test_the_number_of_threads_is_set_in_each_thread_that_computes():
+    chosen = []
+    governor = ThreadGovernor(4, lambda n: chosen.append((n, threading.get_ident())), clock=lambda: 0.0)
+    PoliteLane().run(lambda: governor.look() or True)
+    assert [n for n, _ in chosen] == [4]
+    assert chosen[0][1] != threading.get_ident()
