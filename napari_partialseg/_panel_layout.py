@@ -107,7 +107,9 @@ class PanelLayout(QObject):
     def fit_width(self) -> None:
         """No sideways scrolling: the dock is at least as wide as what is in it, also once styles and texts change."""
         bar = self.scroll.verticalScrollBar().sizeHint().width()
-        self._panel.setMinimumWidth(max(_NARROWEST, self.inner.minimumSizeHint().width() + bar))
+        # Before it is shown nothing has its style: fields would be wider, and a dock keeps the width it was made with.
+        needed = self.inner.minimumSizeHint().width() + bar if self._panel.isVisible() else 0
+        self._panel.setMinimumWidth(max(_NARROWEST, needed))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the width of the panels."""
