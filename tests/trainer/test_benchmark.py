@@ -187,12 +187,12 @@ def test_what_cannot_be_used_is_said(tiny_data: Path, tmp_path: Path, capsys: py
     for arguments, message in (
         (["--data", str(tmp_path / "none")], "none: there is no such folder"),
         (["--data", str(tmp_path)], "train.txt: is missing"),
-        (["--data", str(tiny_data), "--fractions", "0"], "fraction must be above 0"),
+        (["--data", str(tiny_data), "--fractions", "0"], "fraction must be a number from"),
         (["--data", str(tiny_data), "--fractions", "0.1", "0.1"], "the grid needs different cells"),
         (["--data", str(tiny_data), "--width", "5"], "must be a multiple of 4"),
-        (["--data", str(tiny_data), "--clicks-per-patch", "0"], "clicks must be above 0"),
+        (["--data", str(tiny_data), "--clicks-per-patch", "0"], "clicks must be a whole number from 1"),
         (["--data", str(tiny_data), "--only", "unet_frac11"], "there is no cell unet_frac11"),
-        (["--data", str(tiny_data), "--seeds", "-1"], "seed must be 0 or more"),
+        (["--data", str(tiny_data), "--seeds", "-1"], "seed must be a whole number from 0"),
         (["--data", str(tiny_data), "--sync-batchnorm"], "start them with torchrun"),
         (["report", str(tmp_path / "runs")], "runs"),
     ):
