@@ -74,14 +74,11 @@ class Opener(QObject):
     -------
     changed()
         `reading` or `part` is another.
-    opened()
-        It is open.
     failed(text, error, wanted)
         It is not; the text is for people. What was open before still is, or is being opened again.
     """
 
     changed = Signal()
-    opened = Signal()
     failed = Signal(str, object, object)
 
     def __init__(
@@ -151,7 +148,6 @@ class Opener(QObject):
             return
         self.reading = self._back = None
         self.changed.emit()
-        self.opened.emit()
 
     def _fail(self, text: str, error: BaseException | None, wanted: Wanted) -> None:
         self.reading = None

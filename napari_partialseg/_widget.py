@@ -80,7 +80,6 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._build()
         self._opener = Opener(lambda: self.session, self._let_go, self._take_up, self)
         self._opener.changed.connect(self._show_title)
-        self._opener.opened.connect(lambda: self.banner.clear(_OPENING))
         self._opener.failed.connect(self._could_not_open)
         self._locator = Locator(self)
         self._locator.found.connect(lambda path, folder: self.open_path(path, folder=folder))
