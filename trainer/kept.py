@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
+from annotations.aside import set_aside
 from annotations.classes import NOT_PREDICTED
 from annotations.region import Region
-from trainer.aside import set_damaged_aside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,7 +162,8 @@ def _sentence(path: Path, error: Exception) -> str:
 
 def _aside(path: Path, error: Exception) -> str:
     try:
-        kept = set_damaged_aside(path)
+        kept = set_aside(path)
     except OSError:
-        return _sentence(path, error)
-    return f"{_sentence(path, error)} It is kept as {kept.name}."
+        kept = None
+    told = _sentence(path, error)
+    return told if kept is None else f"{told} It is kept as {kept.name}."

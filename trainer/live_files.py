@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from annotations import aside
 from annotations.files import replacing
-from trainer.aside import set_damaged_aside, unused
 from trainer.checkpoint import Checkpoint, CheckpointError, NewerCheckpointError, load_checkpoint, load_safely
 from trainer.checkpoint import save_checkpoint as save_checkpoint
 
@@ -40,11 +40,11 @@ def _digest(path: Path) -> str:
 def _make_way(folder: Path) -> None:
     """See that the folder is one, and that nothing but files has the names of the two."""
     if os.path.lexists(folder) and not folder.is_dir():
-        set_damaged_aside(folder)
+        aside.set_aside(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in (CHECKPOINT, RESUME):
         if (folder / name).is_dir():
-            set_damaged_aside(folder / name)
+            aside.set_aside(folder / name)
 
 
 def save_work(folder: Path, learner: LiveLearner) -> Path:
@@ -102,7 +102,7 @@ def load_work(folder: Path, notes: list[str] | None = None) -> tuple[Checkpoint,
         said.append(_aside(path, reason) + " Training begins with new weights; your labels are untouched.")
         if os.path.lexists(resume):
             with suppress(OSError):
-                set_damaged_aside(resume)
+                aside.set_aside(resume)
         return None
     return checkpoint, _state_beside(path, resume, checkpoint, said)
 
@@ -129,10 +129,11 @@ def _state_beside(path: Path, resume: Path, checkpoint: Checkpoint, said: list[s
 
 def _aside(path: Path, reason: str) -> str:
     try:
-        kept = set_damaged_aside(path)
+        kept = aside.set_aside(path)
     except OSError as error:
         return f"{path}: cannot be used ({reason}), and not be set aside either ({error.strerror})."
-    return f"{path}: cannot be used ({reason}). It is kept as {kept.name}."
+    where = f" It is kept as {kept.name}." if kept is not None else ""
+    return f"{path}: cannot be used ({reason}).{where}"
 
 
 def set_aside(folder: Path) -> Path | None:
@@ -143,13 +144,13 @@ def set_aside(folder: Path) -> Path | None:
     path, resume = folder / CHECKPOINT, folder / RESUME
     if resume.is_dir() and not resume.is_symlink():
         with suppress(OSError):
-            set_damaged_aside(resume)
+            aside.set_aside(resume)
     else:
         with suppress(OSError):
             resume.unlink(missing_ok=True)
     if not os.path.lexists(path):
         return None
-    kept = unused(folder / time.strftime("before_%Y%m%d_%H%M%S.pth"))
+    kept = aside.free_name(folder / time.strftime("before_%Y%m%d_%H%M%S.pth"))
     try:
         os.rename(path, kept)
     except OSError:

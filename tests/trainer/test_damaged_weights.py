@@ -109,7 +109,7 @@ def test_a_damaged_file_is_set_aside_and_said(work, name, damage):
     damage(weights / name)
     session, sent = opened(work, protocol.Train())
     assert name in texts(sent)
-    assert (weights / f"{name}.damaged-1").exists()
+    assert (weights / name.replace(".", "-set-aside.")).exists()
     before = session._open.learner.step_count
     while session._open.learner.step_count < before + 2:
         session.work()
@@ -263,7 +263,7 @@ def test_a_damaged_zarr_json_is_set_aside(tmp_path, name, content):
     assert name in notes[0]
     assert (classes == 255).all()
     assert not confidence.any()
-    assert (tmp_path / f"{name}.damaged-1").is_dir()
+    assert (tmp_path / name.replace(".", "-set-aside.")).is_dir()
     assert _kept(tmp_path).notes == []
     assert load_prediction(tmp_path, classes, confidence)
     assert (classes == MAP).all()
@@ -277,7 +277,7 @@ def test_a_damaged_chunk_is_set_aside(tmp_path, name):
     classes, confidence = _arrays()
     assert not load_prediction(tmp_path, classes, confidence, notes=notes, mend=True)
     assert (classes == 255).all()
-    assert f"{name}.damaged-1" in notes[0]
+    assert name.replace(".", "-set-aside.") in notes[0]
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((10, 10), "uint8"), (SHAPE, "int16")])
