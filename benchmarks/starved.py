@@ -134,7 +134,7 @@ def _make(folder: Path, side: int) -> protocol.Open:
     )
 
 
-def measure(*, busy: int, seconds: float, side: int = 1024) -> Figures:
+def measure(*, busy: int, seconds: float, side: int = 1024, drawing: bool = False) -> Figures:
     """Measure beside this many busy loops, at the priority of this process.
 
     Parameters
@@ -145,6 +145,8 @@ def measure(*, busy: int, seconds: float, side: int = 1024) -> Figures:
         Over which the steps are counted.
     side : int
         Of the image, in pixels; 1,000 or more, for its strokes to fit.
+    drawing : bool
+        The worker is told of a stroke that goes on, to which it gives way.
     """
     loops: list[subprocess.Popen[bytes]] = []
     with tempfile.TemporaryDirectory(prefix="starved_") as name:
@@ -154,7 +156,7 @@ def measure(*, busy: int, seconds: float, side: int = 1024) -> Figures:
             worker.send(message, protocol.ViewChanged(Region(0, 0, side, side)))
             worker.until(lambda m: isinstance(m, protocol.Opened))
             loops += [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(busy)]
-            worker.send(protocol.Train())
+            worker.send(protocol.Hand(down=drawing), protocol.Train())
             first = worker.until(lambda m: isinstance(m, protocol.Tiles))
             steps = worker.rate(seconds)
             worker.send(protocol.Pause())
@@ -191,8 +193,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="over which steps are counted")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parser.add_argument("--busy", type=int, default=cores, help="busy loops; one for each core by default")
+    parser.add_argument("--drawing", action="store_true", help="while somebody draws")
     arguments = parser.parse_args()
-    result = table(measure(busy=0, seconds=arguments.seconds), measure(busy=arguments.busy, seconds=arguments.seconds))
+    idle, beside = (
+        measure(busy=busy, seconds=arguments.seconds, drawing=arguments.drawing) for busy in (0, arguments.busy)
+    )
+    result = table(idle, beside)
     print(result)
     return int("MISSED" in result)
 

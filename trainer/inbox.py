@@ -20,6 +20,7 @@ __all__ = ["Inbox", "in_order"]
 _GRACE_SECONDS: Final = 5.0  # for a last checkpoint after the viewer has gone
 _LONGEST_LINE: Final = 64 * 1024 * 1024
 _LONGEST_STROKE: Final = 30.0  # seconds; after that, word of its end was lost
+_LINGER: Final = 1.5  # seconds; strokes follow each other, and the end of one is drawn after the release
 
 _WISHES = (protocol.Train, protocol.Pause, protocol.Stop, protocol.Save, protocol.PredictAll, protocol.Shutdown)
 
@@ -73,7 +74,7 @@ class Inbox:
     def __init__(self, stream: BinaryIO) -> None:
         self._messages: queue.SimpleQueue[protocol.Message | None] = queue.SimpleQueue()
         self.closed = threading.Event()
-        self._hand_until = 0.0
+        self._drawing_until = 0.0
         self._stream = stream
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
@@ -103,13 +104,13 @@ class Inbox:
             if line.strip():
                 message = protocol.decode(line)
                 if isinstance(message, protocol.Hand):  # at once, whatever waits
-                    self._hand_until = time.monotonic() + _LONGEST_STROKE if message.down else 0.0
+                    self._drawing_until = time.monotonic() + (_LONGEST_STROKE if message.down else _LINGER)
                 self._messages.put(message)
 
     @property
-    def hand_down(self) -> bool:
-        """Whether somebody is drawing at this moment."""
-        return time.monotonic() < self._hand_until
+    def drawing(self) -> bool:
+        """Whether somebody draws at this moment, or did a moment ago."""
+        return time.monotonic() < self._drawing_until
 
     def waiting(self) -> bool:
         """Whether there is a message."""

@@ -1,7 +1,7 @@
-"""A thread that computes only with what nobody else wants: for while the hand is on the canvas.
+"""A thread that gives way to all others: for while somebody draws.
 
-A process that has given way to all others (SCHED_IDLE) may not come back from there by itself, but each thread has a
-priority of its own. So there are two threads to compute in, and the work goes to the one or the other.
+A process that has given way may not come back from there by itself, but each thread has a priority of its own. So there
+are two threads to compute in, and the work goes to the one or the other.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["PoliteLane"]
+
+_NICE: Final = 19  # not SCHED_IDLE: a step begun there may take minutes where other programs come meanwhile
 
 
 class PoliteLane:
@@ -38,9 +41,9 @@ class PoliteLane:
         return result
 
     def _loop(self) -> None:
-        if hasattr(os, "SCHED_IDLE"):
+        if sys.platform == "linux":  # where each thread has a priority of its own
             with contextlib.suppress(OSError):  # some containers do not allow it
-                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # 0: this thread alone
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while True:
             function = self._work.get()
             try:

@@ -15,9 +15,11 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ThreadGovernor", "threads_for", "used_seconds"]
+__all__ = ["Crowd", "ThreadGovernor", "strangers_seconds", "threads_for", "used_seconds"]
 
 _INTERVAL_SECONDS = 0.4
+_STALE_SECONDS = 1.0
+_FULL = 0.5  # share of the cores
 _SPARE = 0.35  # a core that is busy for less than this share counts as free
 
 
@@ -81,3 +83,49 @@ class ThreadGovernor:
         if threads != self.threads:
             self.threads = threads
             self._set_threads(threads)
+
+
+def strangers_seconds() -> float:
+    """Return the CPU seconds that others than this process and its parent, the viewer, have used so far."""
+    everybody, own = used_seconds()
+    try:
+        times = psutil.Process().parent().cpu_times()
+    except (AttributeError, psutil.Error):  # the viewer has gone
+        return everybody - own
+    return everybody - own - float(times.user + times.system)
+
+
+class Crowd:
+    """Whether other programs, the viewer apart, leave so little that who gives way to all gets nothing.
+
+    Parameters
+    ----------
+    cores : int
+        Of the machine.
+    clock, used : callable
+        Seconds, and what `strangers_seconds` returns; for tests.
+    """
+
+    def __init__(
+        self,
+        cores: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = strangers_seconds,
+    ) -> None:
+        self._cores = cores
+        self._clock = clock
+        self._used = used
+        self._last = (clock(), used())
+        self._full = False
+
+    def full(self) -> bool:
+        """Return whether strangers kept at least half of the cores busy lately; True where that is not known."""
+        then, used_then = self._last
+        now = self._clock()
+        if now - then >= _INTERVAL_SECONDS:
+            used = self._used()
+            self._last = (now, used)
+            known = now - then < _STALE_SECONDS  # else there was nothing to do for long, and others may have come
+            self._full = not known or (used - used_then) / (now - then) >= _FULL * self._cores
+        return self._full

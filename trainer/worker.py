@@ -22,6 +22,7 @@ from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.inbox import Inbox, in_order
 from trainer.lane import PoliteLane
+from trainer.threads import Crowd
 
 if TYPE_CHECKING:
     from trainer.live_session import LiveSession
@@ -68,6 +69,7 @@ def _lower_priority() -> None:
 def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
     busy = False
     polite = PoliteLane()
+    crowd = Crowd(os.cpu_count() or 1)
     while not inbox.closed.is_set():
         message = inbox.get(block=not busy)
         messages: list[protocol.Message] = []
@@ -83,7 +85,8 @@ def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
                 outbox.send(protocol.Problem(str(error), about=type(wish).__name__))
         try:
             work = session.work
-            busy = not inbox.closed.is_set() and (polite.run(work) if inbox.hand_down else work())
+            gives_way = not crowd.full() and inbox.drawing  # among busy programs it would stand still
+            busy = not inbox.closed.is_set() and (polite.run(work) if gives_way else work())
         except PartialSegError as error:
             # A damaged part of the orthophoto, say: trying again at once would fail again, and again.
             busy = False

@@ -15,15 +15,19 @@ from trainer.lane import PoliteLane
 from trainer.threads import ThreadGovernor
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="SCHED_IDLE is of Linux")
+def priority():
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a priority for each thread is of Linux")
 def test_the_polite_thread_alone_gives_way():
     lane = PoliteLane()
     seen = []
-    before = os.sched_getscheduler(0)
-    assert lane.run(lambda: seen.append((os.sched_getscheduler(0), threading.get_ident())) or True) is True
-    assert seen[0][0] == os.SCHED_IDLE
+    before = priority()
+    assert lane.run(lambda: seen.append((priority(), threading.get_ident())) or True) is True
+    assert seen[0][0] == 19
     assert seen[0][1] != threading.get_ident()
-    assert os.sched_getscheduler(0) == before
+    assert priority() == before
 
 
 def test_what_is_raised_there_is_raised_here_and_the_lane_goes_on():
@@ -40,16 +44,25 @@ def test_the_hand_counts_at_once_and_is_no_message_to_act_on():
         "import os, sys\n"
         "from trainer.inbox import Inbox\n"
         "inbox = Inbox(sys.stdin.buffer)\n"
+        "import time\n"
+        "clock = time.monotonic\n"
         "for _ in range(2):\n"
         "    inbox.get(block=True)\n"
-        "    print(inbox.hand_down, flush=True)\n"
+        "    now = clock()\n"
+        "    seen = []\n"
+        "    for later in (0.0, 1.0, 2.0, 29.0, 31.0):\n"
+        "        time.monotonic = lambda: now + later\n"
+        "        seen.append(int(inbox.drawing))\n"
+        "    time.monotonic = clock\n"
+        "    print(*seen, flush=True)\n"
         "os._exit(0)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        for down in (True, False):
+        # Until long after the press, should word of the release be lost; and a little longer than the release.
+        for down, drawing in ((True, b"1 1 1 1 0"), (False, b"1 1 0 0 0")):
             process.stdin.write(protocol.encode(protocol.Hand(down)))
             process.stdin.flush()
-            assert process.stdout.readline().strip() == str(down).encode()
+            assert process.stdout.readline().strip() == drawing
 
 
 def test_the_number_of_threads_is_set_in_each_thread_that_computes():

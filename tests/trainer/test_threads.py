@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from trainer.threads import ThreadGovernor, threads_for, used_seconds
+from trainer.threads import Crowd, ThreadGovernor, strangers_seconds, threads_for, used_seconds
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,32 @@ def test_it_does_not_look_all_the_time():
 def test_this_process_is_part_of_everybody():
     everybody, own = used_seconds()
     assert everybody >= own > 0
+
+
+def test_a_crowd_is_what_strangers_use():
+    state = {"now": 0.0, "used": 0.0}
+    crowd = Crowd(2, clock=lambda: state["now"], used=lambda: state["used"])
+
+    def after(seconds, used):
+        state["now"] += seconds
+        state["used"] += used
+        return crowd.full()
+
+    assert after(0.5, 0.1) is False
+    assert after(0.5, 0.6) is True  # more than half of two cores
+    assert after(0.1, 0.0) is True  # too early to say
+    assert after(0.5, 0.0) is False
+    assert after(60.0, 0.0) is True  # nobody looked for a minute
+    assert after(0.5, 0.4) is False
+
+
+def test_strangers_are_neither_this_process_nor_its_parent():
+    def burn():
+        end = time.process_time() + 0.3
+        while time.process_time() < end:
+            pass
+
+    before, own = strangers_seconds(), used_seconds()
+    burn()
+    everybody = used_seconds()[0] - own[0]
+    assert strangers_seconds() - before <= everybody - 0.25
