@@ -87,6 +87,9 @@ def open_dataset(path: Path, content: str | None = None) -> Any:
         "Open a GeoTIFF, PNG, JPEG or zarr image, or convert the file with gdal_translate.",
     ):
         check_file(path)
+        if any(sign in os.path.abspath(path) for sign in "<&"):
+            # GDAL writes the name unescaped into XML where it looks for small copies inside JPEG-compressed TIFF.
+            set_gdal_config("GTIFF_IMPLICIT_JPEG_OVR", "NO")
         with quiet_gdal():
             return rasterio.open(path if content is None else content)
 

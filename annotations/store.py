@@ -374,7 +374,7 @@ class LabelStore:
     # -- in the writer's thread ----------------------------------------------------------------------------------------
 
     def _saved_work(self, work: _Work) -> None:
-        if self.on_saved is not None and not work.region.empty:
+        if self.on_saved is not None:
             self.on_saved(work.region)
 
     def _failed(self, error: Exception) -> Exception:

@@ -131,6 +131,11 @@ class Banner(QFrame):
         self._messages = [m for m in self._messages if m.cause != cause]
         self._show()
 
+    def take_back(self, text: str) -> None:
+        """Take away a message that is true no more, by its very text."""
+        self._messages = [m for m in self._messages if m.text != text]
+        self._show()
+
     def hide(self) -> None:
         """Dismiss all messages."""
         self._messages.clear()

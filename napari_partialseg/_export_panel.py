@@ -91,7 +91,8 @@ class ExportPanel(QWidget):
             button.setEnabled(not text)
         self._bar.setVisible(bool(text))
         self._cancel.setVisible(bool(text))
-        self._bar.setFormat(text or "%p %")
+        # Qt would put figures in the place of %p, %v and %m in the name of a file.
+        self._bar.setFormat(text.replace("%", "%\u200b") or "%p %")
         self._bar.setValue(0)
 
     def show_part(self, part: float) -> None:

@@ -14,6 +14,7 @@ from annotations.targets import GEOTIFF, POLYGONS, check_target, shown
 from napari_partialseg._background import Job
 from napari_partialseg._export import NEEDS_PREDICTION, Content, protected_files, write
 from napari_partialseg._export_panel import KINDS, ExportPanel, with_ending
+from napari_partialseg._words import as_text
 from trainer import protocol
 
 if TYPE_CHECKING:
@@ -143,7 +144,9 @@ class Exporter(QObject):
     def _may_replace(self, path: Path) -> bool:
         buttons = QMessageBox.StandardButton
         text = f"{shown(path)} exists already. Replace it?"
-        answer = QMessageBox.question(self._panel, "Replace the file?", text, buttons.Yes | buttons.No, buttons.No)
+        answer = QMessageBox.question(
+            self._panel, "Replace the file?", as_text(text), buttons.Yes | buttons.No, buttons.No
+        )
         return bool(answer == buttons.Yes)
 
     def _checked(self, kind: str, path: Path) -> Path:

@@ -98,6 +98,7 @@ def fill_in_view(
     view: Callable[[], Region],
     prediction: NDArray[np.uint8] | None = None,
     tell: Callable[[str], object] = lambda text: None,
+    take_back: Callable[[str], object] = lambda text: None,
 ) -> None:
     """Replace the layer's fill by one that stays within the view, and can be undone like any other.
 
@@ -111,9 +112,13 @@ def fill_in_view(
         The map shown, 255 where there is none.
     tell : callable(str)
         Told why nothing was filled.
+    take_back : callable(str)
+        Told what was said before, once something is filled.
     """
+    said = ""
 
     def fill(coord: Sequence[float], new_label: int, refresh: bool = True) -> None:
+        nonlocal said
         place = [float(c) for c in coord[-2:]]
         if not inside_image(layer.data.shape, *place):
             return
@@ -123,12 +128,15 @@ def fill_in_view(
             return
         rows, columns = fill_places(layer.data, prediction, row, column, view(), contiguous=bool(layer.contiguous))
         if old == UNLABELLED and len(rows) > LARGEST_FILL:
-            tell(
+            take_back(said)
+            said = (
                 f"Nothing was filled: this patch of unlabelled ground has {len(rows):,} pixels in view, more than "
                 f"{LARGEST_FILL:,}. Zoom in, draw its outline first, or use the polygon."
             )
+            tell(said)
             return
         if len(rows):
+            take_back(said)
             layer.data_setitem((rows, columns), new_label, refresh)
 
     layer.fill = fill

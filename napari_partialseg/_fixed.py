@@ -42,6 +42,8 @@ class FixedLayers(QObject):
         Given the array that was put in the place of the labels, after ours is back; takes its contents over.
     read_only : bool
         Whether nothing may be drawn.
+    take_back : callable, optional
+        Told what was said and holds no more.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class FixedLayers(QObject):
         adopt: Callable[[Any], None],
         *,
         read_only: bool = False,
+        take_back: Callable[[str], None] = lambda text: None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -59,9 +62,11 @@ class FixedLayers(QObject):
         self._layers = layers
         self._tell = say
         self._adopt = adopt
+        self._take_back = take_back
         self._read_only = read_only
         self._busy = False
         self._said = ("", 0.0)
+        self._hidden: dict[Layer, str] = {}  # what was said of layers that are hidden
         # All five share one place: the image may have been moved before it was taken over.
         self._place = {name: _copied(getattr(layers.labels, name)) for name in _PLACE}
         self._data = {
@@ -208,11 +213,17 @@ class FixedLayers(QObject):
             self._say("Labels of an orthophoto have two dimensions, and are edited in both.")
 
     def _visible_changed(self, layer: Any) -> None:
-        if not layer.visible and not self._read_only:
-            self._say(
+        if self._read_only:
+            return
+        # Not by its name of now: it may be renamed while it is hidden.
+        if layer.visible:
+            self._take_back(self._hidden.pop(layer, ""))
+        else:
+            self._hidden[layer] = (
                 f"{layer.name!r} are hidden: nothing can be drawn on them until they are shown. Taking up a tool shows "
                 f"them again."
             )
+            self._tell(self._hidden[layer])
 
 
 def _copied(value: Any) -> Any:

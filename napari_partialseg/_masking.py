@@ -12,6 +12,7 @@ from annotations.errors import UnplacedMaskError
 from annotations.mask import read_mask
 from annotations.sampling import random_mask
 from napari_partialseg._background import Job
+from napari_partialseg._words import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +138,8 @@ class MaskDesk(QObject):
         """Ask whether a file without a place lies on the image pixel by pixel; its size fits, so Yes is likely."""
         buttons = QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No
         text = f"{error}\n\nTake {Path(path).name} as lying on the orthophoto pixel by pixel?"
-        answer = QMessageBox.question(self._panel, "Where does it lie?", text, buttons, QMessageBox.StandardButton.Yes)
+        yes = QMessageBox.StandardButton.Yes
+        answer = QMessageBox.question(self._panel, "Where does it lie?", as_text(text), buttons, yes)
         if answer == QMessageBox.StandardButton.Yes:
             self._aligned.add(str(path))
             return True

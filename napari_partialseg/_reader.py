@@ -18,6 +18,7 @@ from annotations.region import Region
 from annotations.zarr_images import is_zarr
 from napari_partialseg._guard import label_colormap
 from napari_partialseg._layers import MARK, image_options, placement
+from napari_partialseg._words import without_markup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ def _read_or_tell(path: str) -> list[tuple[Any, ...]]:
     try:
         return read(path)
     except PartialSegError as error:
-        text = str(error)
+        text = without_markup(str(error))
         if QApplication.instance() is None:
             show_error(text)
         else:  # soon: until the event loop runs the viewer shows no messages

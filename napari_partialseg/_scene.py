@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Scene", "open_scene"]
 
+_FRAME = 40  # title bar and borders, about
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -44,7 +46,7 @@ def open_scene(
     truth : str or Path, optional
         Truth mask, loaded once the orthophoto is there.
     size : tuple of int
-        Width and height of the window.
+        Width and height of the window; less where the screen is smaller, so that the panel is in sight.
     show : bool
         Whether to show the window.
     """
@@ -52,9 +54,16 @@ def open_scene(
     widget = PartialSegWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Partial Seg", area="right")
     if show:
-        viewer.window.resize(*size)
+        viewer.window.resize(*_fitting(viewer, size))
     if path is not None:
         if truth is not None:
             widget.truth_wanted = truth
         widget.open_path(path, folder=project)
     return Scene(viewer, widget)
+
+
+def _fitting(viewer: Viewer, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size, or as much of it as the screen has room for beside the window's frame."""
+    window = viewer.window._qt_window  # napari offers no other way to its screen
+    room = window.screen().availableGeometry()
+    return min(size[0], room.width() - _FRAME), min(size[1], room.height() - _FRAME)

@@ -18,6 +18,7 @@ from napari_partialseg._fill import fill_in_view
 from napari_partialseg._fixed import FixedLayers
 from napari_partialseg._guard import ColormapGuard, LabelsGuard, take_over
 from napari_partialseg._hand import Hand
+from napari_partialseg._help import LayerHelp
 from napari_partialseg._layers import make_layers
 from napari_partialseg._points import PointKeeper
 from napari_partialseg._present import PresentLayers
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _SAVE_SECONDS = 0.5  # a person waits for the answer to Ctrl+S, and for no slow disk
-_WATCHERS = ("_strokes", "hand", "present", "fixed", "_saving", "guard", "_prediction_guard", "view", "tiles", "points")
+_WATCHERS = ("_strokes", "hand", "present", "fixed", "_help", "_saving")
+_WATCHERS += ("guard", "_prediction_guard", "view", "tiles", "points")
 
 
 class Session(QObject):
@@ -57,10 +59,14 @@ class Session(QObject):
         Messages of the worker.
     problem(text)
         Something the user should know.
+    over(text)
+        What was said as a problem holds no more.
     worker_died(text)
         The worker is gone; `restart_worker` starts it again.
     on_disk()
-        Labels were written.
+        Labels or points were written.
+    not_on_disk(text)
+        They could not be; it is tried on.
     labels_changed()
         Something was drawn or removed.
     scheme_changed()
@@ -72,10 +78,12 @@ class Session(QObject):
     progress = Signal(object)
     saved = Signal(object)
     problem = Signal(str)
+    over = Signal(str)
     worker_died = Signal(str)
     labels_changed = Signal()
     scheme_changed = Signal()
     on_disk = Signal()
+    not_on_disk = Signal(str)
     _on_disk = Signal(object)
     _not_on_disk = Signal(str)
 
@@ -139,7 +147,8 @@ class Session(QObject):
         self.tiles = TilePainter(self.layers, self)
         scale = self.layers.labels.scale
         self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
-        fill_in_view(self.layers.labels, self.view.region, prepared.prediction, self.problem.emit)
+        tell = self.problem.emit, self.over.emit
+        fill_in_view(self.layers.labels, self.view.region, prepared.prediction, *tell)
         self.view.moved.connect(lambda _: self.client.send(self.view.message()))
         self.tracker: LabelTracker | None = None
         self.points: PointKeeper | None = None
@@ -158,7 +167,7 @@ class Session(QObject):
         self.viewer.layers.selection.events.active.connect(self._active_layer_changed)
         # The store calls from its writer thread; queued signals bring that to this one.
         self._on_disk.connect(self._send_change, Qt.ConnectionType.QueuedConnection)
-        self._not_on_disk.connect(self.problem, Qt.ConnectionType.QueuedConnection)
+        self._not_on_disk.connect(self.not_on_disk, Qt.ConnectionType.QueuedConnection)
         prepared.store.on_saved = self._on_disk.emit
         prepared.store.on_error = lambda error: self._not_on_disk.emit(str(error))
         client.received.connect(self._receive)
@@ -362,8 +371,9 @@ class Session(QObject):
 
     def _send_change(self, region: Region) -> None:
         self.on_disk.emit()
-        self._revision += 1
-        self.client.send(protocol.LabelsChanged((region,), self._revision))
+        if not region.empty:
+            self._revision += 1
+            self.client.send(protocol.LabelsChanged((region,), self._revision))
 
     # ------------------------------------------------------------------------------------------------------ layers
 
@@ -379,9 +389,16 @@ class Session(QObject):
         """Watch over the layers: what they hold, where they lie, that they are there, and what the hand holds."""
         self.present = PresentLayers(self.viewer, self.layers, self.problem.emit, self)
         self.fixed = FixedLayers(
-            self.viewer, self.layers, self.problem.emit, self._adopt_labels, read_only=self.read_only, parent=self
+            self.viewer,
+            self.layers,
+            self.problem.emit,
+            self._adopt_labels,
+            read_only=self.read_only,
+            take_back=self.over.emit,
+            parent=self,
         )
         self.hand = Hand(self.viewer, self.layers, self._point_class, self._whole, self)
+        self._help = LayerHelp(self.viewer, self.layers)
         self._saving = SavingAsLabels(self.viewer, self.layers)
         self._strokes = StrokeWatcher(self.viewer, self.client.send)
 
@@ -440,6 +457,7 @@ class Session(QObject):
         self.hand.stop()
         self.present.stop()
         self.fixed.stop()
+        self._help.stop()
         self._saving.stop()
         self._strokes.stop()
         self.guard.stop()

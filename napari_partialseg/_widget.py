@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox, QWidget
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
@@ -228,9 +228,11 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session.status.connect(lambda m: self.learn.show_state(m.state, m.text))
         session.opened.connect(self._worker_opened)
         session.progress.connect(self.learn.show_progress)
-        session.saved.connect(lambda _: self.banner.clear(_WEIGHTS))
+        session.saved.connect(lambda message: message.failed or self.banner.clear(_WEIGHTS))
         session.problem.connect(self._problem)
+        session.over.connect(self.banner.take_back)
         session.on_disk.connect(self._labels_on_disk)
+        session.not_on_disk.connect(self._labels_not_on_disk)
         session.worker_died.connect(self._worker_died)
         session.labels_changed.connect(self._show_counts)
         session.scheme_changed.connect(self._show_scheme)
@@ -367,13 +369,13 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session = self.session
         if session is None:
             return
-        if text == str(session.prepared.store.last_error):
-            cause = _DISK
-        elif text.startswith(str(session.prepared.project.weights)):
-            cause = _WEIGHTS
-        else:
-            cause = _SESSION
-        self.banner.say(text, cause=cause, alone=cause != _SESSION)
+        prepared = session.prepared
+        kept = text.startswith((str(prepared.project.weights), str(prepared.entry.folder)))
+        self.banner.say(text, cause=_WEIGHTS if kept else _SESSION, alone=False)
+
+    def _labels_not_on_disk(self, text: str) -> None:
+        if self.session is not None and self.session.prepared.store.last_error is not None:  # else it is mended already
+            self.banner.say(text, cause=_DISK)
 
     def _labels_on_disk(self) -> None:
         if self.session is not None and self.session.prepared.store.last_error is None:
@@ -470,6 +472,8 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         if self._window is None and window is not None and not self._closed:
             self._window = window
             window.installEventFilter(self)
+            for label in window.statusBar().findChildren(QLabel):
+                label.setTextFormat(Qt.TextFormat.PlainText)  # it shows names of classes and files
             self._keys = ClassKeys(window, self._choose_class, self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

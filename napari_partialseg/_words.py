@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
 
-__all__ = ["ElidedLabel", "as_text", "breakable"]
+__all__ = ["ElidedLabel", "as_text", "breakable", "without_markup"]
 
 _LONG = re.compile(r"\S{20,}")
 
@@ -25,6 +25,14 @@ def as_text(text: str) -> str:
     if "<" not in text and "&" not in text:
         return text
     return "<qt>" + escape(text).replace("\n", "<br>") + "</qt>"
+
+
+def without_markup(text: str) -> str:
+    """Return a text that no label takes for HTML, for labels of others: a zero-width space follows each "<" and "&".
+
+    Unlike `as_text` it may be shortened, or put together with other texts, by whoever shows it.
+    """
+    return text.replace("<", "<\u200b").replace("&", "&\u200b")
 
 
 def breakable(text: str) -> str:

@@ -370,7 +370,7 @@ class LiveSession:
             work.saved_step = work.learner.step_count
         if complete or not failed:
             # Whoever waits for the whole map has it in the shared arrays, whether or not it could be kept.
-            self._emit(protocol.Saved(path, work.learner.step_count, complete))
+            self._emit(protocol.Saved(path, work.learner.step_count, complete, failed))
 
     def _close(self) -> None:
         if self._open is not None:

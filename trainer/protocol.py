@@ -285,6 +285,8 @@ class Saved(Message):
     step: int
     complete: bool
     """Whether the prediction covers the whole image with these weights."""
+    failed: bool = False
+    """Whether weights or prediction could not be written, of which a `Problem` told."""
 
 
 @dataclass(frozen=True, slots=True)

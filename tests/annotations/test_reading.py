@@ -38,6 +38,22 @@ def by_gdal(path):
         return np.moveaxis(dataset.read(), 0, -1)
 
 
+# ------------------------------------------------------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize("name", ["Smith & Sons", "a<i>b", "a&amp;b", "100% of 'x'"])
+def test_images_of_any_name(tmp_path, name):
+    pixels = noise(3, (300, 300))
+    folder = tmp_path / name
+    folder.mkdir()
+    plain = save(tmp_path / "plain.tif", pixels, compress="jpeg", photometric="ycbcr", tiled=True)
+    ortho = open_orthophoto(plain.rename(folder / f"{name}.tif"))
+    small, _ = ortho.thumbnail(64)
+    assert small.shape == (64, 64, 3)
+    assert abs(small.mean() - whole(ortho).mean()) < 5
+    assert ortho.name == name
+
+
 # ------------------------------------------------------------------------------------------------------------- types
 
 

@@ -1,0 +1,84 @@
+"""Messages go once their cause is gone, and not before."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from qtpy.QtWidgets import QApplication
+from viewer_helpers import on_disk, stroke
+
+from annotations import store as store_module
+from napari_partialseg._fill import LARGEST_FILL, fill_in_view
+from trainer import protocol
+
+
+@pytest.fixture
+def widget(scene, orthophoto, tmp_path):
+    return scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+
+
+@pytest.mark.parametrize("name", ["labels", "points"])
+def test_a_layer_that_is_hidden(widget, name):
+    layer = getattr(widget.session.layers, name)
+    widget.banner.say("something else")
+    layer.visible = False
+    assert "hidden" in widget.banner.text
+    layer.name = "renamed"
+    layer.visible = True
+    assert widget.banner.text == "something else"
+    layer.visible = False  # at once again
+    assert "'renamed' are hidden" in widget.banner.text
+
+
+def test_a_fill_that_was_too_large(widget):
+    widget.session._whole()
+    layer = widget.session.layers.labels
+    said = []
+    fill_in_view(layer, widget.session.view.region, None, said.append, lambda text: said.remove(text) if text else 0)
+    import napari_partialseg._fill as module
+
+    assert LARGEST_FILL > layer.data.size
+    limit, module.LARGEST_FILL = module.LARGEST_FILL, 100
+    try:
+        layer.fill((5, 5), 1)
+        assert len(said) == 1
+        layer.fill((6, 6), 1)
+        assert len(said) == 1
+        stroke(widget, (10, 20), (10, 20), 2)
+        layer.fill((15, 15), 1)
+    finally:
+        module.LARGEST_FILL = limit
+    assert not said
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_disk_that_was_full(widget, qtbot, monkeypatch, seen):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = widget.session.prepared.store
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module.LabelStore, "_write_chunk", full)
+        stroke(widget, (10, 20), (10, 20), 1)
+        if seen:
+            qtbot.waitUntil(lambda: "disk is full" in widget.banner.text, timeout=10000)
+        else:  # there is room before the window gets to hear of it
+            assert not store.flush(10)
+    assert store.flush(10)
+    QApplication.processEvents()
+    assert widget.banner.text == ""
+    assert (on_disk(widget)[10:20, 10:20] == 1).all()
+
+
+def test_weights_that_could_not_be_saved(widget):
+    weights = widget.session.prepared.project.weights
+    widget.client.received.emit(protocol.Problem(f"{weights}: the weights could not be saved: the disk is full."))
+    kept = widget.session.prepared.entry.folder
+    widget.client.received.emit(protocol.Problem(f"{kept}: the map could not be kept (the disk is full)."))
+    widget.client.received.emit(protocol.Problem("Memory ran out."))
+    widget.client.received.emit(protocol.Saved("", 7, complete=True, failed=True))  # the whole map, in memory alone
+    assert "could not be saved" in widget.banner.text
+    assert "could not be kept" in widget.banner.text
+    widget.client.received.emit(protocol.Saved("", 8, complete=False))
+    assert widget.banner.text == "Memory ran out."
