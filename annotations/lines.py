@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, BinaryIO
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from io import FileIO
     from pathlib import Path
 
 __all__ = ["append_lines", "whole_lines"]
@@ -19,17 +21,20 @@ def append_lines(path: Path, lines: bytes) -> int:
     OSError
         The disk is full or failing; the file is then as before, or has a torn line that does no harm.
     """
-    with path.open("ab+") as file:
+    # Without a buffer: what could not be written must not be written after all when the file is cut or closed.
+    with path.open("ab+", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         whole = _whole_length(file, end)
         if whole < end:
             file.truncate(whole)
         try:
-            file.write(lines)
-            file.flush()
+            left = memoryview(lines)
+            while left:
+                left = left[file.write(left) :]
         except OSError:
             # Best effort: a half-written batch would stand twice after the retry.
-            file.truncate(whole)
+            with suppress(OSError):
+                file.truncate(whole)
             raise
     return whole + len(lines)
 
@@ -42,7 +47,7 @@ def whole_lines(path: Path) -> list[bytes]:
         return []
 
 
-def _whole_length(file: BinaryIO, end: int) -> int:
+def _whole_length(file: FileIO, end: int) -> int:
     """Return the length up to and with the last newline."""
     position = end
     while position > 0:

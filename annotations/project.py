@@ -240,12 +240,7 @@ class Project:
                     f"{mask.path}: pixels are labelled with classes from {mask.scheme[n].name!r} on, which the new "
                     "scheme lacks. Erase or relabel them first."
                 )
-        before, self._document["scheme"] = self._document["scheme"], scheme.to_json()
-        try:
-            self._save()
-        except ProjectError:
-            self._document["scheme"] = before
-            raise
+        self._change(scheme=scheme.to_json())
         for mask in masks:
             with suppress(OSError):
                 mask.set_scheme(scheme, checked=True)
@@ -257,10 +252,9 @@ class Project:
         return result
 
     def set_config(self, config: dict[str, Any]) -> None:
-        """Keep a configuration of plain values."""
+        """Keep a configuration of plain values; ProjectError where it could not be saved, and nothing is changed."""
         self._check_writable()
-        self._document["config"] = json.loads(json.dumps(config))
-        self._save()
+        self._change(config=json.loads(json.dumps(config)))
 
     @property
     def images(self) -> list[ImageEntry]:
@@ -280,7 +274,8 @@ class Project:
         Raises
         ------
         ProjectError
-            Another image was labelled under that path, or the same path has another content now.
+            Another image was labelled under that path, the same path has another content now, or it could not be
+            saved; nothing is changed.
         """
         for entry in self.images:
             if entry.shape == tuple(ortho.shape) and ortho.matches(entry.fingerprint):
@@ -300,13 +295,17 @@ class Project:
             **self._paths(ortho.path),
         }
         entry = self._entry(value)
-        store = LabelStore.create(
-            entry.folder, entry.shape, self.scheme, fingerprint=ortho.fingerprint, georeference=ortho.georeference
-        )
+        try:
+            store = LabelStore.create(
+                entry.folder, entry.shape, self.scheme, fingerprint=ortho.fingerprint, georeference=ortho.georeference
+            )
+        except OSError as error:
+            raise ProjectError(
+                f"{entry.folder}: the labels of {ortho.path} could not be made ({error}). Make room or check the disk, "
+                "then open the image again."
+            ) from error
         store.close()
-        self._document["images"].append(value)
-        self._document["next_image"] = number + 1
-        self._save()
+        self._change(images=[*self._document["images"], value], next_image=number + 1)
         return self._entry(value)
 
     def relocate(self, image_id: str, ortho: Orthophoto, *, accept: bool = False) -> ImageEntry:
@@ -315,27 +314,19 @@ class Project:
         Raises
         ------
         ProjectError
-            It has another size, or (without `accept`) another content.
+            It has another size, or (without `accept`) another content, or it could not be saved; nothing is changed.
         """
         self._check_writable()
         entry = self.image(image_id)
         if not accept or tuple(ortho.shape) != entry.shape:
             entry.check(ortho)
-        for value in self._document["images"]:
-            if value["id"] == image_id:
-                value.update(self._paths(ortho.path), fingerprint=ortho.fingerprint)
-        self._save()
-        return self.image(image_id)
+        return self._change_image(image_id, fingerprint=ortho.fingerprint, **self._paths(ortho.path))
 
     def set_roles(self, image_id: str, roles: BandRoles) -> ImageEntry:
         """Keep what an image's bands are used for; whoever has the image open opens it again."""
         self._check_writable()
         self.image(image_id)
-        for value in self._document["images"]:
-            if value["id"] == image_id:
-                value["roles"] = roles.to_json()
-        self._save()
-        return self.image(image_id)
+        return self._change_image(image_id, roles=roles.to_json())
 
     def close(self) -> None:
         """Give the lock back; may be called twice."""
@@ -373,6 +364,20 @@ class Project:
         if self._lock is None:
             raise ProjectError(f"{self.folder}: is closed or was opened read-only; open it again to go on")
         self._lock.check()
+
+    def _change_image(self, image_id: str, **values: Any) -> ImageEntry:
+        images = self._document["images"]
+        self._change(images=[{**value, **values} if value["id"] == image_id else value for value in images])
+        return self.image(image_id)
+
+    def _change(self, **values: Any) -> None:
+        """Save other values; they are in force once they are on the disk, so that trying again saves them again."""
+        before, self._document = self._document, {**self._document, **values}
+        try:
+            self._save()
+        except BaseException:
+            self._document = before
+            raise
 
     def _save(self, *, new: bool = False) -> None:
         path = self.folder / _FILE

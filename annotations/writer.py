@@ -113,6 +113,8 @@ class BackgroundWriter(Generic[T]):
         if not self.flush(timeout):
             return False
         with self._condition:
+            if self._queue or self._batch:  # handed over meanwhile: it may fail, and must not be waited for without end
+                return False
             self._closing = True
             self._condition.notify_all()
         if threading.current_thread() is not self._thread:
