@@ -76,8 +76,8 @@ def replacing_together(
     paths : sequence of Path
         The last one is put in place last: it is the file that people open, the others lie beside it.
     stale : callable
-        Asked once the block has ended: what lies there of an older file and is to go. A file is never without what
-        belongs to it for longer than a few renamings take, and if one of them fails all is as it was.
+        Asked once the block has ended: what lies there of an older file and is to go. If a renaming fails all is as it
+        was. Who is killed between them leaves the older file beside what belongs to either; without what was to go.
     """
     temporaries = tuple(_temporary(path) for path in paths)
     try:
@@ -100,7 +100,8 @@ def _swap(paths: Sequence[Path], temporaries: Sequence[Path], stale: Sequence[Pa
         for old in (*stale, *paths[:-1]):
             if os.path.lexists(old):
                 aside = _temporary(old)
-                os.replace(old, aside)
+                if old in stale or not _second_name(old, aside):
+                    os.replace(old, aside)
                 moved.append((old, aside))
         for temporary, path in zip(temporaries, paths, strict=True):
             os.replace(temporary, path)
@@ -112,10 +113,20 @@ def _swap(paths: Sequence[Path], temporaries: Sequence[Path], stale: Sequence[Pa
         for old, aside in moved:
             with suppress(OSError):
                 os.replace(aside, old)
+                aside.unlink(missing_ok=True)  # of two names of one file a renaming leaves both
         raise
     for _, aside in moved:
         with suppress(OSError):
             aside.unlink()
+
+
+def _second_name(path: Path, other: Path) -> bool:
+    """Give a file a second name, so that it keeps the first until another takes its place; False where that fails."""
+    try:
+        os.link(path, other, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # not every file system can
+        return False
+    return True
 
 
 def put_aside(path: Path) -> None:
