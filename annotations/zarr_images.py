@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ZarrImage", "is_zarr", "open_zarr_array"]
 
 _STRIP: Final = 512
+_MOST_BANDS: Final = 65_535  # as of GDAL; one that says more is damaged, and would fill the memory before it is read
 _LISTED: Final = 6
 
 
@@ -99,6 +100,11 @@ class ZarrImage:
             self.shape: tuple[int, int] = (shape[self._axes.rows], shape[self._axes.columns])
             attributes = self._array.attrs.asdict()
             count = 1 if self._axes.bands is None else shape[self._axes.bands]
+            if count > _MOST_BANDS:
+                raise RasterError(
+                    f"{path}: an array of shape {shape} has {count:,} bands, and an image has {_MOST_BANDS:,} at most: "
+                    "its metadata is damaged, or it is no image of the ground. Copy it again."
+                )
             nodata = _number(attributes.get("_FillValue"))
             self.channels = tuple(Channel(f"band {n + 1}", self._dtype, nodata=nodata) for n in range(count))
             own = attributes.get("partialseg")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["for_bands", "for_classes", "load_matching"]
+__all__ = ["for_bands", "for_classes", "load_matching", "sorted_bands"]
 
 
 def for_classes(
@@ -75,6 +75,32 @@ def for_bands(weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tenso
         result[first] = torch.cat([kept, blank], dim=1)
     else:
         result[first] = kept + source[:, bands:].sum(dim=1, keepdim=True) / bands
+    return result
+
+
+def sorted_bands(weights: Mapping[str, torch.Tensor], places: Sequence[int | None]) -> dict[str, torch.Tensor]:
+    """Sort what the first convolution knows of the bands to those of another image.
+
+    What the bands were worth that the image lacks is spread over those that both have, as in `for_bands`.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        The state dict of a network of `trainer.models`.
+    places : sequence of int or None
+        For each band of the image, which of the network's it is; None where it knows none: that one begins with no
+        influence. Each at most once, and not all None.
+    """
+    result = dict(weights)
+    first = next((name for name, tensor in weights.items() if tensor.dim() == 4), None)
+    if first is None:
+        return result
+    source = weights[first]
+    known = [place for place in places if place is not None]
+    missing = [band for band in range(source.shape[1]) if band not in known]
+    spread = source[:, missing].sum(dim=1) / len(known)
+    blank = torch.zeros_like(spread)
+    result[first] = torch.stack([blank if p is None else source[:, p] + spread for p in places], dim=1)
     return result
 
 

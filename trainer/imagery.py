@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from annotations.georeference import Georeference
     from annotations.orthophoto import Orthophoto
 
-__all__ = ["Imagery", "Misfit", "ground_size", "misfits", "range_misfit"]
+__all__ = ["Imagery", "Misfit", "bands_by_name", "ground_size", "misfits", "range_misfit"]
 
 _SIZE_TOLERANCE: Final = 1.5
 _RANGE_TOLERANCE: Final = 8.0  # 12 bits in a file of 16, or reflectances of 0 to 1 instead of 0 to 10000, are beyond it
@@ -196,6 +196,21 @@ def misfits(learnt: Imagery | None, image: Imagery) -> list[Misfit]:
             text = f"has pixels of {size:.3g}{unit}, but the network learnt on pixels of {span}{unit}"
             found.append(Misfit("resolution", text))
     return found
+
+
+def bands_by_name(learnt: Imagery | None, image: Imagery) -> tuple[int | None, ...] | None:
+    """Return for each band of an image which of those that were learnt it is, from 0, or None where it is none of them.
+
+    None in all where names do not tell: they are missing, not unique or none is known; or where the order is the same.
+    """
+    if learnt is None:
+        return None
+    names, own = _names(learnt), _names(image)
+    if not all((*names, *own)) or len(set(names)) < len(names) or len(set(own)) < len(own):
+        return None
+    places = tuple(names.index(name) if name in names else None for name in own)
+    same = all(place is None or place == band for band, place in enumerate(places))
+    return None if same else places
 
 
 def _bits(dtype: str) -> str:

@@ -20,7 +20,8 @@ from annotations.shared_array import SharedArray
 from annotations.statistics import band_statistics
 from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.config import WorkConfig, from_plain
-from trainer.imagery import Imagery, misfits
+from trainer.fitting_start import fit_start
+from trainer.imagery import Imagery
 from trainer.kept import KeptPrediction
 from trainer.label_index import LabelIndex
 from trainer.live import LiveLearner
@@ -157,13 +158,23 @@ class OpenWork:
         # The weights that ship with the tool are for its default network; any other starts from nothing.
         return None
 
-    def _start(self, learnt: Checkpoint | None = None) -> None:
+    def _fitted(self, learnt: Checkpoint | None) -> Checkpoint | None:
+        """Return what to start from with the bands of this image; the usual start where that could only hinder."""
+        chosen = self.config
         start = self._start_weights(learnt)
-        if start is not None and self.config.live.start != STARTER and start is not learnt:
-            for misfit in misfits(start.imagery, Imagery.of(self.ortho)):
-                self.notes.append(
-                    f"{self.ortho.path}: {misfit.text} ({self.config.live.start}). Expect it to learn slowly."
-                )
+        if start is None or chosen.live.start == STARTER or start is learnt:
+            return start
+        fitted = fit_start(start, self.ortho, self.normalisation, chosen.live.start)
+        if not fitted.refused:
+            # Where training goes on, this was told when it began.
+            self.notes += fitted.notes if learnt is None else ()
+            return fitted.checkpoint
+        self.notes += [fitted.refused] if learnt is None else []
+        self.config = replace(chosen, live=replace(chosen.live, start=STARTER))
+        return self._start_weights(learnt)
+
+    def _start(self, learnt: Checkpoint | None = None) -> None:
+        start = self._fitted(learnt)
         self.learner = LiveLearner(
             self.image,
             self.labels,
@@ -207,7 +218,12 @@ class OpenWork:
                 f"{checkpoint.model.width}) than the one chosen; training starts with new weights, and the saved ones "
                 "are kept beside them."
             ]
-        if checkpoint.scheme.names != self.scheme.names or checkpoint.in_channels != self.image.bands:
+        fitted = fit_start(checkpoint, self.ortho, self.normalisation, str(self.weights))
+        self.notes += fitted.notes  # it last learnt on another image of the project, or on other bands
+        if checkpoint.scheme.names != self.scheme.names or fitted.checkpoint is not checkpoint:
+            state = None
+        checkpoint = fitted.checkpoint
+        if checkpoint.in_channels != self.image.bands:
             state = None
         partly = self.learner.resume(checkpoint, state)
         self.saved_step = self.learner.step_count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -111,4 +112,17 @@ def test_arrays_whose_metadata_says_something_else(tmp_path, text):
     zarr.create_array(path, data=noise(1))
     (path / "zarr.json").write_text(text, encoding="latin-1")
     with pytest.raises(RasterError, match=r"a\.zarr"):
+        open_orthophoto(path)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_array_that_says_it_has_endless_bands_is_refused(tmp_path, version):
+    path = tmp_path / "a.zarr"
+    names = {"_ARRAY_DIMENSIONS": ["band", "y", "x"]}
+    zarr.create_array(path, data=np.moveaxis(noise(3), -1, 0), zarr_format=version, attributes=names)
+    metadata = path / ("zarr.json" if version == 3 else ".zarray")
+    content = json.loads(metadata.read_text())
+    content["shape"][0] = 10**6
+    metadata.write_text(json.dumps(content))
+    with pytest.raises(RasterError, match=r"a\.zarr.*1,000,000 bands"):
         open_orthophoto(path)

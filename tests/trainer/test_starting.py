@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import rasterio
 import torch
 from live_helpers import CONFIG, SCHEME, SHAPE, make_work
 
@@ -13,6 +15,7 @@ from annotations.region import Region
 from trainer import protocol
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from trainer.config import LiveConfig, ModelConfig, WorkConfig, to_plain
+from trainer.imagery import Imagery
 from trainer.live_session import LiveSession
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
@@ -22,14 +25,15 @@ from trainer.starting import STARTER_PATH
 OTHER = ClassScheme((LandClass("lake", "#0000aa"), LandClass("town", "#aa0000")))
 
 
-def make_checkpoint(path, *, model=CONFIG.model, scheme=OTHER, bands=3):
+def make_checkpoint(path, *, model=CONFIG.model, scheme=OTHER, bands=3, imagery=None, scale=1.0):
     torch.manual_seed(5)
     network = build_model(model, bands, len(scheme))
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    next(b for name, b in network.named_buffers() if name.endswith("running_var")).mul_(scale**2)  # of what it saw
     normalisation = Normalisation((100.0,) * bands, (50.0,) * bands)
-    save_checkpoint(path, Checkpoint(model, bands, scheme, normalisation, network.state_dict()))
+    save_checkpoint(path, Checkpoint(model, bands, scheme, normalisation, network.state_dict(), imagery=imagery))
     return load_checkpoint(path)
 
 
@@ -175,6 +179,118 @@ def test_a_checkpoint_brings_its_own_network(tmp_path):
     session, sent = open_from(work, tmp_path / "wide.pth")
     assert next(m for m in sent if isinstance(m, protocol.Opened)).model == "UNet++, width 8"
     session.handle(protocol.Shutdown())
+
+
+RGB = Imagery("uint8", ("red", "green", "blue"), (0.5, 0.5), "metre")
+
+
+def told(sent):
+    return [m.text for m in sent if isinstance(m, protocol.Problem)]
+
+
+def rgb(work, values=None, names=("red", "green", "blue")):
+    """Write the image anew, its bands named, with other values where they are given."""
+    path = work.folder / "field.tif"
+    with rasterio.open(path) as file:
+        profile, pixels = file.profile, file.read()
+    pixels = pixels if values is None else values(pixels)
+    with rasterio.open(path, "w", **{**profile, "dtype": pixels.dtype}) as file:
+        file.write(pixels)
+        file.descriptions = names
+    return work
+
+
+@pytest.mark.parametrize(
+    ("learnt", "words"),
+    [
+        (replace(RGB, dtype="uint16"), ["uint8 (8 bits)", "uint16 (16 bits)", "its own mean and deviation"]),
+        (replace(RGB, pixel_size=(10.0, 10.0)), ["pixels of 0.501 m", "pixels of 10 m", "learn slowly"]),
+        (replace(RGB, band_names=("vv", "vh", "dem")), ["red, green, blue", "vv, vh, dem", "in their order"]),
+        (replace(RGB, band_names=("green", "blue", "red")), ["red, green, blue", "green, blue, red", "by their names"]),
+        (replace(RGB, band_names=("nir", "red", "green", "blue")), ["3 bands", "4 (nir, red", "by their names"]),
+    ],
+)
+def test_a_checkpoint_of_another_kind_of_image_is_a_start_and_said(tmp_path, learnt, words):
+    work = rgb(make_work(tmp_path))
+    start = tmp_path / "other.pth"
+    make_checkpoint(start, imagery=learnt, bands=len(learnt.band_names))
+    session, sent = open_from(work, start)
+    (text,) = told(sent)
+    assert all(word in text for word in [*words, work.message.image, str(start)]), text
+    assert next(m for m in sent if isinstance(m, protocol.Opened)).start == str(start)
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 2)
+    session.handle(protocol.Shutdown())
+    _, sent = open_from(work, start)  # training goes on: told when it began
+    assert told(sent) == []
+
+
+def test_nothing_is_said_of_a_checkpoint_of_the_same_kind(tmp_path):
+    work = rgb(make_work(tmp_path))
+    make_checkpoint(tmp_path / "other.pth", imagery=RGB)
+    _, sent = open_from(work, tmp_path / "other.pth")
+    assert told(sent) == []
+
+
+def test_another_type_and_range_of_pixels_make_no_difference_to_a_start(tmp_path):
+    maps = []
+    for name, values in (("a", None), ("b", lambda pixels: pixels.astype("uint16") * 250 + 1000)):
+        (tmp_path / name).mkdir()
+        work = rgb(make_work(tmp_path / name), values)
+        make_checkpoint(tmp_path / "other.pth", imagery=RGB)
+        session, sent = open_from(work, tmp_path / "other.pth")
+        assert len(told(sent)) == (name == "b")
+        learner = session._open.learner
+        predictor = BlockPredictor(learner.model.eval(), learner.normalisation, learner.precision)
+        maps.append(predict_block(predictor, learner.image.read, SHAPE, Region.whole(SHAPE))[0])
+    assert len(np.unique(maps[0])) > 1
+    assert (maps[0] == maps[1]).mean() > 0.999  # but for rounding
+
+
+def test_bands_in_another_order_are_taken_by_their_names(tmp_path):
+    work = rgb(make_work(tmp_path))
+    imagery = replace(RGB, band_names=("nir", "blue", "green", "red"))
+    known = make_checkpoint(tmp_path / "other.pth", imagery=imagery, bands=4).state_dict["encoder.0.0.weight"]
+    session, _ = open_from(work, tmp_path / "other.pth")
+    mine = session._open.learner.model.state_dict()["encoder.0.0.weight"]
+    torch.testing.assert_close(mine, known[:, [3, 2, 1]] + known[:, :1] / 3)
+
+
+def test_what_was_learnt_of_bands_in_another_order_goes_on_by_their_names(tmp_path):
+    work = rgb(make_work(tmp_path))
+    (tmp_path / "weights").mkdir()
+    imagery = replace(RGB, band_names=("blue", "green", "red"))
+    known = make_checkpoint(tmp_path / "weights" / "best_model.pth", scheme=SCHEME, imagery=imagery)
+    session, sent = open_from(work, "none")
+    (text,) = told(sent)
+    assert "blue, green, red" in text and "by their names" in text
+    mine = session._open.learner.average.state_dict()["encoder.0.0.weight"]
+    assert torch.equal(mine, known.state_dict["encoder.0.0.weight"].flip(1))
+
+
+@pytest.mark.parametrize(("scale", "words"), [(4000.0, "times smaller"), (1e-3, "times larger")])
+def test_a_network_that_would_see_nothing_is_refused_and_training_starts_as_usual(tmp_path, scale, words):
+    work = rgb(make_work(tmp_path))
+    start = tmp_path / "raw.pth"
+    make_checkpoint(start, model=ModelConfig(width=4, levels=3), scale=scale)
+    config = replace(WorkConfig(), live=replace(CONFIG.live, start=str(start)))
+    sent = []
+    session = LiveSession(sent.append)
+    session.handle(replace(work.message, config=to_plain(config)))
+    (text,) = told(sent)
+    assert all(word in text for word in (str(start), work.message.image, words, "starter weights")), text
+    opened = next(m for m in sent if isinstance(m, protocol.Opened))
+    assert (opened.start, opened.model) == ("starter", "UNet, width 16")
+    session.handle(protocol.LabelsChanged(strokes(work), 1))
+    train(session, 1)
+    session.handle(protocol.Shutdown())
+
+
+def test_an_image_of_one_value_says_nothing_of_a_start(tmp_path):
+    work = rgb(make_work(tmp_path), lambda pixels: pixels * 0 + 7)
+    make_checkpoint(tmp_path / "other.pth", imagery=RGB)
+    _, sent = open_from(work, tmp_path / "other.pth")
+    assert told(sent) == []
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
