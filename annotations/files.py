@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import secrets
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from annotations.errors import ProjectError
-from annotations.leftovers import this_system
+from annotations.leftovers import plain_parts, this_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["put_aside", "read_json", "replacing", "replacing_together", "write_atomically"]
 
 _count = itertools.count()
-# Temporary names are plain: libraries take brackets, semicolons or question marks in a path for something else.
-_PLAIN: Final = re.compile(r"[^A-Za-z0-9._-]")
-_STEM_LENGTH: Final = 64
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -43,9 +39,7 @@ def _temporary(path: Path) -> Path:
     # Numbers of processes are alike on different machines, which may write into one folder.
     # `annotations.leftovers` reads this name again, to see whether who writes it still runs.
     unique = f"{os.getpid()}-{next(_count)}-{this_system()}{secrets.token_hex(4)}"
-    # Of a name of 255 bytes, with no room for more, the beginning does.
-    stem = _PLAIN.sub("_", path.stem)[:_STEM_LENGTH] or "_"
-    suffix = _PLAIN.sub("_", path.suffix)[:_STEM_LENGTH]
+    stem, suffix = plain_parts(path.name)  # of a name of 255 bytes, with no room for more, the beginning does
     return path.with_name(f".{stem}-{unique}{suffix}")
 
 

@@ -9,20 +9,30 @@ import re
 import socket
 import time
 from contextlib import suppress
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["sweep_leftovers", "this_system"]
+__all__ = ["plain_parts", "sweep_leftovers", "this_system"]
 
 # As `annotations.files.replacing` names them: .STEM-PID-COUNT-HEX.ending, and what GDAL keeps beside one.
 _TEMPORARY: Final = re.compile(
-    r"\.(?P<stem>.+)-(?P<pid>\d{1,10})-\d{1,10}-(?P<unique>[0-9a-f]{8}|[0-9a-f]{16})(?P<suffix>\.[^.]*)?"
+    r"\.(?P<stem>.+)-(?P<pid>\d{1,10})-\d{1,10}-(?P<unique>[0-9a-f]{8}|[0-9a-f]{16})(?P<suffix>\.[^.]*?)?"
     r"(?:\.aux\.xml|\.msk|\.ovr|-journal|-wal|-shm)?"
 )
+# Temporary names are plain: libraries take brackets, semicolons or question marks in a path for something else.
+_PLAIN: Final = re.compile(r"[^A-Za-z0-9._-]")
+_PART_LENGTH: Final = 64
 _ANY_SYSTEM_SECONDS: Final = 24 * 3600.0
+
+
+def plain_parts(name: str) -> tuple[str, str]:
+    """Return stem and ending that stand for a file's name in a temporary one: plain, and short of a long one."""
+    path = PurePath(name)
+    return _PLAIN.sub("_", path.stem)[:_PART_LENGTH] or "_", _PLAIN.sub("_", path.suffix)[:_PART_LENGTH]
 
 
 @functools.cache
@@ -74,7 +84,7 @@ def sweep_leftovers(folder: Path, targets: Iterable[str] | None = None) -> list[
     targets : iterable of str, optional
         Names of the files that were to be written; by default any.
     """
-    wanted = None if targets is None else set(targets)
+    wanted = None if targets is None else {"".join(plain_parts(name)) for name in targets}
     try:
         names = os.listdir(folder)
     except OSError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path  # noqa: TC003  # tyro reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,11 +85,16 @@ def make_map(
         is read would be written to, or a file cannot be written.
     """
     tell: Callable[[str], None] = say if say is not None else lambda text: None
+    command = replace(
+        command,
+        output=command.output.expanduser(),
+        confidence=None if command.confidence is None else command.confidence.expanduser(),
+    )
     targets = [command.output] + ([] if command.confidence is None else [command.confidence])
     for path in targets:
         if path.suffix.lower() not in (".tif", ".tiff"):
             raise PartialSegError(f"{path}: the map is written as a GeoTIFF; give a name that ends in .tif")
-    check_targets(command.output, command.confidence, command.image, command.checkpoint)
+    protected = check_targets(command.output, command.confidence, command.image, command.checkpoint)
     checkpoint = load_checkpoint(command.checkpoint)
     ortho = open_orthophoto(command.image)
     try:
@@ -114,6 +119,7 @@ def make_map(
                 shape=ortho.shape,
                 style=True,
                 provenance=about,
+                protected=protected,
             )
             if command.confidence is not None:
                 write_confidence(
@@ -123,6 +129,7 @@ def make_map(
                     shape=ortho.shape,
                     scheme=checkpoint.scheme,
                     provenance=about,
+                    protected=protected,
                 )
     finally:
         ortho.close()

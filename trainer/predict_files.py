@@ -7,12 +7,13 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from annotations.errors import PartialSegError
 from annotations.rasters import open_dataset
+from annotations.targets import GEOTIFF, check_target, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +25,27 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockStore", "check_targets"]
 
+_NAMES: Final = ".aux.xml"
+_STYLE: Final = ".qml"
 
-def check_targets(output: Path, confidence: Path | None, image: Path, checkpoint: Path) -> None:
-    """Raise where writing would change something that is read, under whatever name.
+
+def check_targets(output: Path, confidence: Path | None, image: Path, checkpoint: Path) -> tuple[Path, ...]:
+    """Raise where writing would fail by the name, or change something that is read, under whatever name.
+
+    Before anything is computed: of the confidence it would else be told when the map is made.
+
+    Returns
+    -------
+    tuple of Path
+        What is read, and so must not be replaced.
 
     Raises
     ------
     PartialSegError
         Names the file and what it is.
     """
-    written = {output: "the map", output.with_suffix(".qml"): "the map's style"}
-    written[output.with_name(output.name + ".aux.xml")] = "the names of the map's classes"
+    written = {output: "the map", output.with_suffix(_STYLE): "the map's style"}
+    written[output.with_name(output.name + _NAMES)] = "the names of the map's classes"
     read: dict[Path, str] = {image: "the orthophoto itself", checkpoint: "the checkpoint"}
     for part in _parts(image):
         read.setdefault(part, f"a part of the orthophoto {image}")
@@ -43,16 +54,15 @@ def check_targets(output: Path, confidence: Path | None, image: Path, checkpoint
             raise PartialSegError(f"{confidence}: is the map itself; give the confidence another name")
         written[confidence] = "the confidence"
     for path, what in written.items():
-        if path.is_dir():
-            raise PartialSegError(f"{path}: is a folder; give {what} the name of a file in it")
+        if os.path.isdir(path):
+            raise PartialSegError(f"{shown(path)}: is a folder; give {what} the name of a file in it")
         for source, role in read.items():
             if _same(path, source) or (source.is_dir() and _below(path, source)):
-                raise PartialSegError(f"{path}: is {role}; give the map another name, nothing was written")
-    for target in (output, confidence):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise PartialSegError(
-                f"{target}: there is no folder {target.absolute().parent}. Make it, or choose another."
-            )
+                raise PartialSegError(f"{shown(path)}: is {role}; give the map another name, nothing was written")
+    check_target(output, endings=GEOTIFF, protected=read, beside=(_NAMES, _STYLE))
+    if confidence is not None:
+        check_target(confidence, endings=GEOTIFF, protected=read)
+    return tuple(read)
 
 
 def _parts(image: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from rasterio.transform import Affine
 from annotations.classes import LANDCOVER_AI
 from annotations.files import replacing
 from annotations.leftovers import sweep_leftovers
+from annotations.project import Project
 from trainer import predict_command
 from trainer.checkpoint import Checkpoint, load_checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ModelConfig
@@ -235,6 +236,62 @@ def test_nothing_that_is_read_is_written_to(
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.parametrize("which", ["map", "confidence"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sub/../image.tif", "is the orthophoto itself"),
+        ("hard.tif", "is the orthophoto itself"),
+        ("link.tif", "is the orthophoto itself"),
+        ("folder.tif", "is a folder"),
+        ("to_folder.tif", "is a folder"),
+        ("pipe.tif", "is a device"),
+        ("image.tif.tif", "belongs to"),
+        ("nowhere/map.tif", "there is no folder"),
+        ("x" * 252 + ".tif", "the name is 256 bytes long"),
+        ("p.partialseg/images/map.tif", "keeps its own data in"),
+    ],
+)
+def test_a_name_that_will_not_do_is_said_before_anything_is_computed(
+    which: str,
+    name: str,
+    text: str,
+    tmp_path: Path,
+    make_checkpoint: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, checkpoint = write(tmp_path / "image.tif", pixels()), make_checkpoint()
+    for folder in ("sub", "folder.tif"):
+        (tmp_path / folder).mkdir()
+    Project.create(tmp_path / "p.partialseg", LANDCOVER_AI).close()
+    os.link(image, tmp_path / "hard.tif")
+    (tmp_path / "link.tif").symlink_to(image)
+    (tmp_path / "to_folder.tif").symlink_to(tmp_path / "folder.tif")
+    os.mkfifo(tmp_path / "pipe.tif")
+    before, content = sorted(tmp_path.rglob("*")), image.read_bytes()
+    monkeypatch.setattr(predict_command, "load_checkpoint", None)
+    wanted = [tmp_path / name] if which == "map" else [tmp_path / "map.tif", "--confidence", tmp_path / name]
+    assert run(checkpoint, image, *wanted) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path / name}: ")
+    assert text in said
+    assert (sorted(tmp_path.rglob("*")), image.read_bytes()) == (before, content)
+
+
+def test_the_longest_names_that_a_folder_takes_are_written(
+    tmp_path: Path, make_checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, home = write(tmp_path / "image.tif", pixels()), tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    longest, sure = "m" * 243 + ".tif", "s" * 251 + ".tif"  # beside a map there is NAME.tif.aux.xml
+    assert run(make_checkpoint(), image, home / longest, f"--confidence=~/{sure}") == 0
+    assert set(os.listdir(home)) == {longest, f"{longest}.aux.xml", "m" * 243 + ".qml", sure}
+    with rasterio.open(home / sure) as dataset:
+        assert dataset.read(1).min() > 0
+
+
 def test_map_and_confidence_cannot_be_one_file(
     tmp_path: Path, make_checkpoint: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -323,6 +380,8 @@ def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(
         assert ended.returncode == -signal.SIGKILL
         return Path(ended.stdout.strip())
 
+    assert not killed("[the map] " + "x" * 80 + ".tif").name.startswith(".[")
+    assert len(sweep_leftovers(tmp_path, ["[the map] " + "x" * 80 + ".tif"])) == 1
     left = [killed("map.tif"), killed("other.tif")]
     assert all(path.is_file() for path in left)
     with replacing(tmp_path / "map.tif") as living:
