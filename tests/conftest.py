@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,6 +16,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("partialseg")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what the imports made: napari and its tests collect several times a viewer."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

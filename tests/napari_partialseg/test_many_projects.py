@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QApplication
 from viewer_helpers import on_disk, stroke
 
 # napari collects garbage at every layer that goes, two seconds a project: more of them where somebody asks.
-_PROJECTS = int(os.environ.get("PARTIALSEG_PROJECTS", "12"))
-_WARM_UP = 4  # caches of napari, GDAL and zarr fill with the first ones
+_PROJECTS = int(os.environ.get("PARTIALSEG_PROJECTS", "8"))
+_WARM_UP = 3  # caches of napari, GDAL and zarr fill with the first ones
 
 
 def settle():
