@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["free_memory", "need_address_space", "need_disk", "need_memory"]
 
 
-def need_disk(size: int, folder: Path, what: str) -> None:
+def need_disk(size: int, folder: Path, what: str, way_out: str = "keep the project on another disk") -> None:
     """Raise PartialSegError where a folder's disk has less room than `size` bytes.
 
     Parameters
@@ -25,6 +25,8 @@ def need_disk(size: int, folder: Path, what: str) -> None:
         Need not exist yet.
     what : str
         What for, as the beginning of a sentence.
+    way_out : str
+        What else can be done than making room.
     """
     place = folder
     while not place.exists() and place != place.parent:
@@ -35,8 +37,7 @@ def need_disk(size: int, folder: Path, what: str) -> None:
         return  # a disk that does not tell is written to, and says then whether it is full
     if size > free:
         raise PartialSegError(
-            f"{folder}: {what} needs {_amount(size)} there, and {_amount(free)} are free. Make room, or keep the "
-            "project on another disk."
+            f"{folder}: {what} needs {_amount(size)} there, and {_amount(free)} are free. Make room, or {way_out}."
         )
 
 

@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from napari_partialseg._scene import Scene
 
 __all__ = ["main", "play"]
+
+_LONGEST = 86_400
 
 
 @dataclass(frozen=True)
@@ -236,15 +239,37 @@ def _configure(options: argparse.Namespace) -> DemoConfig:
     return DemoConfig(image, truth, options.truth is not None, output, options.strokes, options.seed, moments)
 
 
+def _seconds(text: str) -> float:
+    """Read a time: argparse says what is wrong with it and ends with status 2."""
+    with suppress(ValueError):
+        if 0 < (value := float(text)) <= _LONGEST:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no time: give seconds above 0 and up to {_LONGEST:,}")
+
+
+def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
+    """Return what reads a whole number within bounds, in the way of `_seconds`."""
+
+    def read(text: str) -> int:
+        with suppress(ValueError):
+            if low <= (value := int(text)) <= high:
+                return value
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}: give a whole number from {low:,} to {high:,}")
+
+    return read
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m napari_partialseg.demo", description=__doc__)
     parser.add_argument("--image", help="an orthophoto; by default the generated sample")
     parser.add_argument("--truth", help="its truth mask: class indices, 255 where unknown")
     parser.add_argument("--play", action="store_true", help="draw, train and score without anybody there")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of training (with --play)")
-    parser.add_argument("--strokes", type=int, default=6, help="per class (with --play)")
-    parser.add_argument("--seed", type=int, default=0, help="of the strokes (with --play)")
+    parser.add_argument("--seconds", type=_seconds, default=60.0, help="of training (with --play)")
+    parser.add_argument(
+        "--strokes", type=_whole(1, 10_000, "number of strokes"), default=6, help="per class (with --play)"
+    )
+    parser.add_argument("--seed", type=_whole(0, 2**32 - 1, "seed"), default=0, help="of the strokes (with --play)")
     parser.add_argument("--output", default="demo", help="folder for everything that is written")
     options = parser.parse_args(arguments)
     try:

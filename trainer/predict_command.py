@@ -23,7 +23,7 @@ from trainer.config import DeviceConfig, PredictConfig
 from trainer.fitting_image import fit_to_image
 from trainer.precision import choose_precision
 from trainer.predict import BlockPredictor, predict_blocks
-from trainer.predict_files import BlockStore, check_targets
+from trainer.predict_files import BlockStore, check_room, check_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +98,7 @@ def make_map(
     checkpoint = load_checkpoint(command.checkpoint)
     ortho = open_orthophoto(command.image)
     try:
+        check_room(command.output, command.confidence, command.image, ortho.shape)
         for note in ortho.notes:
             tell(f"note: {note}")
         fitted = fit_to_image(checkpoint, ortho, allow=command.allow_misfit, name=str(command.checkpoint))

@@ -13,6 +13,7 @@ import numpy as np
 
 from annotations.errors import PartialSegError
 from annotations.rasters import open_dataset
+from annotations.room import need_disk
 from annotations.targets import GEOTIFF, check_target, shown
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from annotations.region import Region
 
-__all__ = ["BlockStore", "check_targets"]
+__all__ = ["BlockStore", "check_room", "check_targets"]
 
 _NAMES: Final = ".aux.xml"
 _STYLE: Final = ".qml"
@@ -63,6 +64,22 @@ def check_targets(output: Path, confidence: Path | None, image: Path, checkpoint
     if confidence is not None:
         check_target(confidence, endings=GEOTIFF, protected=read)
     return tuple(read)
+
+
+def check_room(output: Path, confidence: Path | None, image: Path, shape: tuple[int, int]) -> None:
+    """Raise PartialSegError where the disk has no room for a map of this size, before any of it is taken.
+
+    A map is compressed to a quarter of a byte a pixel at the most, as good as always; the confidence takes a byte a
+    pixel until the map is whole.
+    """
+    pixels = shape[0] * shape[1]
+    size = f"{shape[0]:,} x {shape[1]:,} pixels"
+    way_out = "choose a folder on another disk; if the image is not that large, the file is damaged: copy it again"
+    sizes = {output: pixels // 4}
+    if confidence is not None:
+        sizes[confidence] = pixels + (pixels // 4 if confidence.parent == output.parent else 0)
+    for path, room in sizes.items():
+        need_disk(room, path.absolute().parent, f"{path.name}, the map of {image} ({size}),", way_out)
 
 
 def _parts(image: Path) -> list[Path]:
