@@ -10,6 +10,7 @@ import numpy as np
 
 from annotations.classes import UNLABELLED
 from annotations.edits import CELL, Edit, Step, coded, decoded, make_edit
+from annotations.filling import fill_cell
 from annotations.region import Region
 from annotations.sparse_memory import sparse_zeros
 from annotations.strokes import Origin, Stroke
@@ -196,6 +197,16 @@ class EditJournal:
     def push(self, extra: Any) -> None:
         """Add a step that changed no pixel."""
         self._add(Step((), extra))
+
+    def fill(
+        self, region: Region, mask: NDArray[np.int8], n_classes: int, number: int
+    ) -> tuple[Edit, NDArray[np.int64]] | None:
+        """Fill in one cell, see `fill_cell`: an edit of a step that `push_edits` adds in the end."""
+        return fill_cell(region, mask, n_classes, number, (self._labels, self._strokes, self._shadow))
+
+    def push_edits(self, edits: list[Edit]) -> None:
+        """Add a step of edits that are made already."""
+        self._add(Step(edits))
 
     def last(self, *, back: bool) -> Step | None:
         """Return the step that the next undo (`back`) or redo would take; None where there is none."""

@@ -10,6 +10,7 @@ import numpy as np
 from annotations.classes import UNLABELLED
 from annotations.drawing import disc
 from annotations.errors import LabelError, PartialSegError, ProjectError
+from annotations.filling import Filling
 from annotations.journal import EditJournal
 from annotations.points import PointLabel, PointsChange, PointSet
 from annotations.region import Region
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.edits import Step
+    from annotations.edits import Edit, Step
     from annotations.project import Project
     from annotations.store import LabelStore
 
@@ -125,6 +126,7 @@ class Labelling:
         self._unsaved: list[tuple[tuple[Region, ...], list[Stroke], bool]] = []
         self._tell = tell
         self._refused = False
+        self._filling: Filling | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -135,11 +137,13 @@ class Labelling:
 
     def record(self, region: Region, tool: str, origin: Origin = "drawn") -> Change:
         """Take what was painted in a region as one stroke; labels that are no class are put back."""
+        self._settle()
         change = self._recorded(region, tool, origin)
         return replace(change, unseen=len(change.regions) > 0 and self._refused)
 
     def sync(self, region: Region | None = None) -> Change:
         """Take what was written without a word, by a script for example, as one stroke of the tool "edit"."""
+        self._settle()
         found = self.journal.changed(region)
         return Change() if found.empty else self._recorded(found, "edit", "drawn")
 
@@ -148,17 +152,41 @@ class Labelling:
 
         Values of the mask that are no class are left out.
         """
-        added = 0
-        for cell in Region.whole(self._labels.shape).tiles(_TILE):
-            part = cell.clipped(self._labels.shape).slices
-            own, new = self._labels[part], mask[part]
-            free = (own == UNLABELLED) & (new >= 0) & (new < len(self.scheme))
-            np.copyto(own, new, where=free, casting="unsafe")
-            added += int(np.count_nonzero(free))
-        return added, self._recorded(Region.whole(self._labels.shape), tool, origin) if added else Change()
+        filling = self.begin_filling(mask, tool, origin)
+        filling.finish()
+        return filling.added, Change(filling.take_changed())
+
+    def begin_filling(self, mask: NDArray[np.int8], tool: str, origin: Origin) -> Filling:
+        """Label what is not labelled yet as a mask says, part by part as the caller goes on with it.
+
+        It is one step, as with `add_labels`: what else is asked for before it is done has the rest of it done first.
+        """
+        self._settle()
+        number, n = self.journal.reserve(), len(self.scheme)
+
+        def fill(cell: Region) -> tuple[Edit, NDArray[np.int64]] | None:
+            return self.journal.fill(cell, mask, n, number)
+
+        def keep(region: Region, stroke: Stroke | None) -> None:
+            self._save((region,), [] if stroke is None else [stroke], points=False)
+
+        self._filling = Filling(mask, fill, self._filled, keep, number, tool, origin)
+        return self._filling
+
+    def _filled(self, edits: list[Edit], stroke: Stroke) -> None:
+        self.journal.push_edits(edits)
+        if stroke.origin != "drawn":
+            self._origins[stroke.number] = stroke.origin
+
+    def _settle(self) -> None:
+        """Finish what is being filled in: no other step comes between its parts."""
+        filling, self._filling = self._filling, None
+        if filling is not None:
+            filling.finish()
 
     def remove_origin(self, origin: str) -> tuple[int, Change]:
         """Un-label what came from an origin ("random", "imported") and nobody drew over; also under points."""
+        self._settle()
         numbers = np.array([n for n, o in self._origins.items() if o == origin], np.uint32)
         if not len(numbers):
             return 0, Change()
@@ -223,6 +251,7 @@ class Labelling:
         LabelError
             A number is none of the points, or a new point lies outside the image or has no class; nothing is changed.
         """
+        self._settle()
         for new in added:
             if new.label >= len(self.scheme):
                 raise LabelError(f"a point of class {new.label}: there are {len(self.scheme)} classes. Choose another.")

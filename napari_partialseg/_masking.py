@@ -68,19 +68,19 @@ class MaskDesk(QObject):
     def load_truth(self, path: str | Path) -> None:
         """Load a truth mask, for random labels and the score."""
 
-        def take(session: Session, mask: Any) -> str:
+        def take(session: Session, mask: Any) -> None:
             session.set_truth(mask)
             self._panel.show_truth(Path(path).name)
-            return f"{Path(path).name} is the truth"
+            self.done.emit(f"{Path(path).name} is the truth")
 
         self._read(path, take)
 
     def import_labels(self, path: str | Path) -> None:
         """Fill in labels from a file, where nothing is labelled."""
 
-        def take(session: Session, mask: Any) -> str:
-            added = session.add_labels(mask, "import", "imported")
-            return f"{added:,} labels imported from {Path(path).name}"
+        def take(session: Session, mask: Any) -> None:
+            name = Path(path).name
+            session.fill_in(mask, "import", "imported", lambda n: self.done.emit(f"{n:,} labels imported from {name}"))
 
         self._read(path, take)
 
@@ -91,8 +91,9 @@ class MaskDesk(QObject):
             return
         truth, n = session.truth, len(session.scheme)
 
-        def take(session: Session, mask: Any) -> str:
-            return f"{session.add_labels(mask, 'random mask', 'random'):,} pixels labelled at random"
+        def take(session: Session, mask: Any) -> None:
+            said = "pixels labelled at random"
+            session.fill_in(mask, "random mask", "random", lambda n: self.done.emit(f"{n:,} {said}"))
 
         self._start(lambda **tools: random_mask(truth, fraction, seed, n_classes=n, per_class=per_class), take)
 
@@ -111,7 +112,7 @@ class MaskDesk(QObject):
         if path:
             act(path)
 
-    def _read(self, path: str | Path, take: Callable[[Session, Any], str]) -> None:
+    def _read(self, path: str | Path, take: Callable[[Session, Any], None]) -> None:
         if self._session is None:
             return
         self._session.mask_files.add(Path(path))
@@ -126,11 +127,12 @@ class MaskDesk(QObject):
                 # A question, to be asked where there is a window; what is wrong with its values is said before.
                 return read_mask(Path(path), **options), question
 
-        def ask_or_take(session: Session, found: Any) -> str:
+        def ask_or_take(session: Session, found: Any) -> None:
             mask, question = found
             if question is not None and not self._ask_aligned(path, question):
-                return f"{Path(path).name} was not loaded"
-            return take(session, mask)
+                self.done.emit(f"{Path(path).name} was not loaded")
+            else:
+                take(session, mask)
 
         self._start(read, ask_or_take)
 
@@ -145,12 +147,12 @@ class MaskDesk(QObject):
             return True
         return False
 
-    def _start(self, function: Callable[..., Any], take: Callable[[Session, Any], str]) -> None:
+    def _start(self, function: Callable[..., Any], take: Callable[[Session, Any], None]) -> None:
         session = self._session
 
         def finish(mask: Any) -> None:
             if session is not None and session is self._session:
-                self.done.emit(take(session, mask))
+                take(session, mask)
 
         self._job = Job(function, self)
         self._job.done.connect(finish)

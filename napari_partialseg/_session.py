@@ -15,6 +15,7 @@ from annotations.scores import mean_iou
 from annotations.shared_array import SharedArray
 from napari_partialseg._counting import LabelCounter
 from napari_partialseg._fill import fill_in_view
+from napari_partialseg._filler import Filler
 from napari_partialseg._fixed import FixedLayers
 from napari_partialseg._guard import ColormapGuard, LabelsGuard, take_over
 from napari_partialseg._hand import Hand
@@ -31,6 +32,7 @@ from trainer import protocol
 from trainer.config import WorkConfig, from_plain, to_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari.layers import Image
@@ -141,6 +143,7 @@ class Session(QObject):
             tell=self.problem.emit,
         )
         self.journal = self.labelling.journal
+        self._filler = Filler(self)
         self._counts = LabelCounter(prepared.labels, prepared.ortho, self)
         self._counts.changed.connect(self.labels_changed)
         self._counts.hint.connect(self.problem)
@@ -323,6 +326,14 @@ class Session(QObject):
         self.tracker.tell(change)
         return added
 
+    def fill_in(self, mask: NDArray[np.int8], tool: str, origin: Any, done: Callable[[int], object]) -> None:
+        """Do as `add_labels` does, part by part while the viewer goes on; `done` is told how many pixels."""
+        if self.tracker is None:
+            done(0)
+            return
+        self.settle()
+        self._filler.fill(self.labelling.begin_filling(mask, tool, origin), self.tracker.tell, done)
+
     def remove_origin(self, origin: str) -> int:
         """Un-label what came from an origin ("random", "imported") and nobody drew over; return how many pixels."""
         if self.tracker is None:
@@ -465,6 +476,7 @@ class Session(QObject):
         self._counts.stop()
         self.view.stop()
         self.tiles.stop()
+        self._filler.stop()
         self.settle()
         if self.tracker is not None:
             self.tracker.disconnect_layer()

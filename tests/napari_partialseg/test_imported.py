@@ -1,0 +1,102 @@
+"""Labels imported from a file, and taken away again; points that leave the image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QPushButton
+from viewer_helpers import on_disk, stroke
+
+from annotations import filling
+from annotations.mask import SparseMask
+from annotations.region import Region
+
+
+@pytest.fixture
+def widget(scene, orthophoto, tmp_path):
+    return scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+
+
+def press(widget, text):
+    next(b for b in widget.masks.findChildren(QPushButton) if b.text() == text).click()
+
+
+def bring_in(widget, path, qtbot):
+    with qtbot.waitSignal(widget.mask_desk.done, timeout=20000) as caught:
+        widget.mask_desk.import_labels(path)
+    return caught.args[0]
+
+
+def test_imported_labels_go_by_their_button_and_what_was_drawn_stays(widget, orthophoto, qtbot):
+    stroke(widget, (10, 20), (10, 20), 1)
+    said = bring_in(widget, orthophoto[1], qtbot)
+    assert said == f"{192 * 256 - 100:,} labels imported from field_truth.tif"
+    stroke(widget, (100, 120), (10, 40), 3)  # over imported ones
+    drawn = np.full((192, 256), -1, np.int8)
+    drawn[10:20, 10:20], drawn[100:120, 10:40] = 1, 3
+    press(widget, "Remove imported labels")
+    np.testing.assert_array_equal(on_disk(widget), drawn)
+    assert f"{192 * 256 - 700:,} imported labels removed" in widget.viewer.status
+    widget.session.undo()
+    assert (on_disk(widget) >= 0).all()
+    press(widget, "Remove random labels")
+    assert (on_disk(widget) >= 0).all()
+
+
+def test_an_import_is_one_step_and_the_window_goes_on_meanwhile(widget, orthophoto, qtbot, monkeypatch):
+    monkeypatch.setattr(filling, "_PART", 64)
+    stroke(widget, (10, 20), (10, 20), 1)
+    turns, told = [], []
+    widget.session.labels_changed.connect(lambda: turns.append(int((widget.session.layers.labels.data >= 0).sum())))
+    widget.mask_desk.done.connect(told.append)
+    bring_in(widget, orthophoto[1], qtbot)
+    assert len(turns) >= 12
+    assert turns == sorted(turns)
+    assert int(widget.session.counts().sum()) == 192 * 256
+    assert len(told) == 1
+    widget.session.undo()
+    assert (on_disk(widget) >= 0).sum() == 100
+
+
+def test_closing_in_the_middle_of_an_import_keeps_all_of_it(widget, orthophoto, qtbot, monkeypatch):
+    monkeypatch.setattr(filling, "_PART", 64)
+    widget.session.labels_changed.connect(widget.close_session, Qt.ConnectionType.QueuedConnection)
+    folder = widget.session.prepared.entry.folder
+    widget.mask_desk.import_labels(orthophoto[1])
+    qtbot.waitUntil(lambda: widget.session is None, timeout=20000)
+    mask = SparseMask.open(folder / "labels.zarr")
+    assert (mask.read(Region.whole(mask.shape)) >= 0).all()
+
+
+@pytest.mark.parametrize("how", ["pasted", "dragged", "added"])
+def test_points_that_leave_the_image(widget, how):
+    points = widget.session.layers.points
+    widget.draw.choose("point")
+    widget.classes.select(2)
+    points.add([50.0, 60.0])
+    QApplication.processEvents()
+    before = on_disk(widget)
+    assert (before == 2).sum() == 29
+    if how == "pasted":
+        points.selected_data = {0}
+        points._copy_data()
+        points._clipboard["data"] = np.array([[-40.0, 60.0]])
+        points._paste_data()
+    elif how == "dragged":
+        points.mode = "select"
+        points.selected_data = {0}
+        for row in (50.0, 0.0, -40.0):  # as the mouse goes
+            points._move([0], (row, 60.0))
+        assert points.data[0, 0] == -40
+        points.events.data(value=points.data, action="changed", data_indices=(0,), vertex_indices=((),))
+    else:
+        points.add([50.0, 900.0])
+    QApplication.processEvents()
+    assert ("outside the image" if how != "dragged" else "back where it was") in widget.banner.text
+    np.testing.assert_array_equal(points.data, [[50, 60]])
+    np.testing.assert_array_equal(on_disk(widget), before)
+    assert len(widget.session.labelling.points) == 1
+    widget.session.undo()
+    assert len(points.data) == 0
+    assert (on_disk(widget) == -1).all()
