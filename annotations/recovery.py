@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotations.classes import MAX_CLASSES, UNLABELLED, ClassScheme
-from annotations.errors import LabelError
+from annotations.errors import LabelError, ProjectError
 from annotations.files import replacing, write_atomically
 from annotations.points import PointSet
 from annotations.region import Region
@@ -59,8 +59,18 @@ def take_up(store: LabelStore, project: Project) -> TakenUp:
     Raises
     ------
     ProjectError
-        A file is damaged.
+        A file is damaged, or what is strange could not be put in order; nothing is lost then.
     """
+    try:
+        return _taken_up(store, project)
+    except OSError as error:
+        raise ProjectError(
+            f"{store.folder}: could not be put in order ({error}). Make room or check the disk, then open it again; "
+            "nothing is lost."
+        ) from error
+
+
+def _taken_up(store: LabelStore, project: Project) -> TakenUp:
     writable = store.writable and not project.read_only
     labels, strokes = store.load()
     notes = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import re
 import shutil
@@ -258,6 +259,54 @@ def test_a_change_that_could_not_be_saved_is_not_made_and_can_be_tried_again(tmp
         assert known() != before
     for ortho in (first, second, again):
         ortho.close()
+
+
+def strange_project(home, folder):
+    """Labels and points of classes that do not exist, and a mask that knows more classes than the project."""
+    ortho = open_orthophoto(home / "0.zarr")
+    with Project.create(folder, MORE) as project:
+        place = project.add_image(ortho).folder
+        store = LabelStore.open(place)
+        store.submit(LEFT, np.full(LEFT.shape, 3, np.int8), np.ones(LEFT.shape, np.uint32))
+        store.submit_points([{"number": 2, "row": 1, "column": 1, "label": 9}])
+        assert store.close(20)
+        store.mask.set_scheme(ClassScheme(FEW.classes[:2]), checked=True)
+    ortho.close()
+    document = json.loads((folder / "project.json").read_text())
+    (folder / "project.json").write_text(json.dumps({**document, "scheme": FEW.to_json()}))
+    return place
+
+
+def test_what_is_strange_is_put_in_order_though_a_write_fails(tmp_path, disk):
+    folder, said = Path(disk.root), []
+    for number in itertools.count():
+        shutil.rmtree(folder, ignore_errors=True)
+        disk.fail(None, 0)
+        place = strange_project(tmp_path, folder)
+        with Project.open(folder) as project:
+            disk.fail(number, *WAYS[number % len(WAYS)][:1], lasting=WAYS[number % len(WAYS)][1])
+            for _ in range(2):  # once more where it failed, the disk being mended
+                store = None
+                try:
+                    store = LabelStore.open(place)
+                    found = take_up(store, project)
+                    if store.close(20):
+                        break
+                    raise store.last_error
+                except PartialSegError as error:
+                    said.append(str(error))
+                    disk.mend()
+                    assert store is None or store.close(20)
+            assert (found.labels == -1).all()
+            aside = np.load(place / "labels-set-aside.npz")
+            assert (aside["label"] == 3).sum() == LEFT.height * LEFT.width
+            assert "9" in (place / "points-set-aside.json").read_text()
+            store = LabelStore.open(place, writable=False)
+            assert ((store.load()[0] == -1).all(), store.points(), store.scheme) == (True, [], FEW)
+        if not disk.failed:
+            break
+    assert len(said) > 15
+    assert all(str(place) in text for text in said)
 
 
 @pytest.mark.timeout(30)
