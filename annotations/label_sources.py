@@ -12,7 +12,7 @@ from rasterio.windows import Window
 from annotations.errors import LabelError, PartialSegError, RasterError
 from annotations.georeference import Georeference
 from annotations.rasters import open_dataset
-from annotations.zarr_images import is_zarr, open_zarr_array
+from annotations.zarr_images import ZarrImage, is_zarr, open_zarr_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,8 +57,8 @@ def open_label_source(path: Path) -> Iterator[LabelSource]:
         array = open_zarr_array(path)
         own = array.attrs.asdict().get("partialseg")
         try:
-            place = Georeference.from_json(dict(own)) if isinstance(own, dict) else None
-        except (TypeError, ValueError):
+            place = Georeference.from_json(dict(own)) if isinstance(own, dict) else ZarrImage(path).georeference
+        except (TypeError, ValueError, RasterError):  # what is wrong with the array itself is said where it is read
             place = None
         yield _Array(path, array, place)
     elif path.suffix.lower() == ".npy":

@@ -12,6 +12,7 @@ from annotations.channels import Channel, common_dtype
 from annotations.errors import RasterError
 from annotations.georeference import Georeference
 from annotations.zarr_axes import find_axes
+from annotations.zarr_place import zarr_placement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +110,10 @@ class ZarrImage:
             self.channels = tuple(Channel(f"band {n + 1}", self._dtype, nodata=nodata) for n in range(count))
             own = attributes.get("partialseg")
             self.georeference = Georeference.from_json(dict(own)) if isinstance(own, dict) else None
+            if self.georeference is None:
+                folder = path / self._array.path if self._array.path else path
+                self.georeference, more = zarr_placement(folder.absolute(), attributes, names, self._axes, self.shape)
+                self.notes = (*self.notes, *more)
 
     def _get(self, rows: slice, columns: slice) -> NDArray[Any]:
         with reading(self.path, "a chunk of the image cannot be read", "The array is damaged: copy it again."):

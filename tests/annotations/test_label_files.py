@@ -62,6 +62,18 @@ def test_the_same_grid_is_taken_as_it_is(tmp_path):
     np.testing.assert_array_equal(read(put(tmp_path / "m.tif", patches())), as_labels(patches()))
 
 
+def test_a_mask_of_xarray_is_laid_where_its_coordinates_are(tmp_path):
+    root = zarr.create_group(tmp_path / "m.zarr")
+    shifted = patches()[20:, 30:]
+    root.create_array("mask", data=shifted, dimension_names=("y", "x"))
+    root.create_array("x", data=155000 + 0.25 * (30.5 + np.arange(shifted.shape[1])))
+    root.create_array("y", data=463000 - 0.25 * (20.5 + np.arange(shifted.shape[0])))
+    root.create_array("spatial_ref", data=np.array(0), attributes={"crs_wkt": CRS.from_user_input(RD).to_wkt()})
+    expected = np.full(SHAPE, -1, np.int8)
+    expected[20:, 30:] = as_labels(shifted)
+    np.testing.assert_array_equal(read(tmp_path / "m.zarr"), expected)
+
+
 @pytest.mark.parametrize("rows", [-37, 0, 50])
 @pytest.mark.parametrize("columns", [-60, 0, 11])
 def test_a_mask_of_other_ground_labels_only_what_it_covers(tmp_path, rows, columns):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import rasterio
 import tifffile
 import zarr
 from raster_helpers import COLOURS, noise, save, vrt
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 
 from annotations.band_roles import BandRoles
@@ -382,6 +385,102 @@ def test_containers_name_what_they_hold(tmp_path):
     assert (one.shape, one.bands) == ((4, 5), 1)
 
 
+# Written once by h5py: one or two data sets of 3 x 4 x 5 bytes; as netCDF 4, of 4 x 5 with dimensions.
+HDF5 = {
+    "one.h5": (
+        "eNrr9HBx4+WS4mIAAQ4OBhYGAQZk8B8KbDhQ+TD5BCjNCKU7oPQKJpg4I1hOAiouCDUfXV1IkKsrSPV/NACzx4AFQnMwjIKRCDxcHQNA"
+        "dASUD0ulJ5hQ1WXmJqanIqVHDwrtZWRghZjFCONbQGhmiAAzVB00eQJVMxAQFwAbJQA3kgMqzwHmMzExMUJEITkGaA00yduguaxgQOIh"
+        "2M/fBZSjYflQgXk0bY6CUTBkASMTMwsrGzsHJxc3Dy8fv4CgkLCIqJi4hKSUtIysnLyCopKyiqqauoamlraOrp6+gaGRsYmpmbmFpZU1"
+        "AIgyNKw="
+    ),
+    "two.h5": (
+        "eNrr9HBx4+WS4mIAAQ4OBhYGAQZk8B8KKjhQ+TD5BCjNCKU7oPQKJpg4I1hOAiouCDUfXV1IkKsrSPV/NACzx4AFQnMwjIKRCDxcHQNA"
+        "dASUrwClTzChqitKTYlPSsxLgfEzUjPTM0oQ6dOCRHsZGVghehlhfIgJjMwQAWaoOmjyBKpmICAuADZKAG4kB1SeA8xnYmJihIhCcgzQ"
+        "GmiSt0FzWcGAxEOwn78LIwMTPD9XsOJXD8uvCsyjaXhwpSubQZWuRsFAJUQmZhZWNnYOTi5uHl4+fgFBIWERUTFxCUkpaRlZOXkFRSVl"
+        "FVU1dQ1NLW0dXT19A0MjYxNTM3MLSytrSvQCAJ86QcE="
+    ),
+    "one4.nc": (
+        "eNrtWTFPwkAUfnfQWhCkiBFwkcHBkZFNCBxCAsVQBjchgQiDOMiAk4z6T/wJjIz+JDe8tu9KWwPEmBgi94XweHfv3bt7/V6bPt5qlWo8"
+        "ehYFC5oGYdDBiyVinvXrYr6LkqB8RflOxTix5zI4nsT1g3adNmOW9TIAEScfdqQGEvuIGivdWPIW9RzKD+q3e0Y5RTkcjO6HkxU/Cz+M"
+        "SyDi+BKhO0wmxBlAWroyxOetmWTuHMdykNYg/YLzCmewNU8pJQ6fnfVCRFDbX38xyGNclRtoUG6UTJPrKbQU56rUm8ww6y3jziyXGoz7"
+        "XaKfYvsZpSYD9KMeP5EvHeMWsFAX7g78FWcarQqxT4n1rm7OnzjNVNlsJ6LkQvvB5228Uly+/JZXOqb25E95NQ3w6nMLr6x9+POBcai/"
+        "zpRAva3yo9uuq71rW/JysSYvXYyf4GtlPOdv1M0OQBZjpDGCuF7iNkQ9z8OCtvrt1R2bzA6xcXbFv4r8U/yuz4r8IoTCinqgRaKHsfhR"
+        "Qk8ep67LrQbxFDhZU8c0MB68DywS8tkmISEhISEhISEhISEhIbGriMEc3/sTMIEMtFmVtZlRZtgnOaVOa6Dfm/SeBpOt64l+Sn/0MBg/"
+        "jR7Hgb7BOlgxRD/M3g/2Y0Q/wv1fQv0f+xf6FwC6b3g="
+    ),
+    "two4.nc": (
+        "eNrtWbFuGkEQnV3uyJngcNhROLvJFSlcpqQLCNY20vmIOBfpbCJQTBEi2RSkiku782fkE/IJlP4je4+dgbuzDopIyE7mCTHMzuzO7twb"
+        "Vgy3x+3D7dJ+CWI4DljgQhIPiMBP62Q/RylQ3qD8LWlczG0ejldx/azfaU+p2PshA4rz0TLSAcb/iGPV/BzLL8QHlDOZ9vuJcorycjg4"
+        "+9ofD8h+MRx9u5gs+XqwJq6ALeMrSDdMFsIMIC0XsqDtsaXqv8cxH2oO1H6h3dYMju1SSmH4bNYrCKJ2uv7KeFIBRe3gQCtoRpHWd9GT"
+        "ztHunKgw6nTDs6jVDJSed4Dz7Pm8sHmiAOfJxDzKl4txZ/tGv1/sIF1xUdhtC30yytufvdX5o7q/Ka72o1NP7dV+tBu/8LL5vI5X9oIv"
+        "f8srF1P2dqO8mmZ4VfdW8yreRzofGEem68zO1NsyP+586nLvzpq8fMjJyznGr+i1vMT5g050CrCHMWoYgZ4XfQ3JxH1Yd5afk7pMVcZz"
+        "wPUn/dbQr8ZT/bqhH0LBsouvnK3S6/L2m4pb3dk9anUDkShckVOfMjNO9W3l+Ns5/oS7Ct+FDAaDwWAwGAwGg8FgbAplmOHv/gpMwIOe"
+        "OlQ9FbYU9kneSdMaGPQn/avhZO161E8ZjL4Px1ejH+NMHyAP7qKX4Jv95PRjqP9IfQrqW4oXmv/N98vqJsEb6JdZGd3s2fsn+QgZPjIY"
+        "DMbzv4Ce/ifwCF2zfS0="
+    ),
+}
+
+
+def hdf5(folder, name):
+    path = folder / name
+    path.write_bytes(zlib.decompress(base64.b64decode(HDF5[name])))
+    return path
+
+
+def grib(path, messages):
+    """A GRIB 1 file of 4 x 5 heights, of 8 bits, for each message."""
+
+    def size(n):
+        return n.to_bytes(3, "big")
+
+    def section(body):
+        return size(len(body) + 3) + body
+
+    about = section(bytes([2, 7, 0, 255, 0x80, 7, 1, 0, 0, 24, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0]))
+    grid = bytes([0, 255, 0]) + struct.pack(">HH", 5, 4) + size(52000) + size(5000) + b"\x80"
+    grid = section(grid + size(49000) + size(9000) + struct.pack(">HH", 1000, 1000) + bytes(5))
+    content = b""
+    for n in range(messages):
+        values = section(bytes([8, 0, 0, 0, 0, 0, 0, 8, *range(20 * n, 20 * n + 20), 0]))
+        body = about + grid + values + b"7777"
+        content += b"GRIB" + size(len(body) + 8) + b"\x01" + body
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["one.h5", "one4.nc"])
+def test_hdf5_and_netcdf_4_of_one_raster(tmp_path, name):
+    ortho = open_orthophoto(hdf5(tmp_path, name))
+    values = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    # The coordinates of the netCDF count upwards, so its first row is the southernmost.
+    expected = np.moveaxis(values, 0, -1) if name == "one.h5" else values[0, ::-1, :, None]
+    np.testing.assert_array_equal(whole(ortho), expected)
+    assert any("3 layers are taken as bands" in note for note in ortho.notes) == (name == "one.h5")
+
+
+@pytest.mark.parametrize("name", ["two.h5", "two4.nc"])
+def test_hdf5_and_netcdf_4_of_several_rasters_name_them(tmp_path, name):
+    with pytest.raises(RasterError, match=r"container of 2 rasters") as caught:
+        open_orthophoto(hdf5(tmp_path, name))
+    assert all(part in str(caught.value) for part in (name, "red_band", "height", "gdal_translate"))
+
+
+def test_grib_messages_are_bands(tmp_path):
+    ortho = open_orthophoto(grib(tmp_path / "a.grib", 2))
+    np.testing.assert_array_equal(whole(ortho), np.arange(40).reshape(2, 4, 5).transpose(1, 2, 0))
+    assert ortho.georeference.transform == pytest.approx((1, 0, 4.5, 0, -1, 52.5))
+    assert any("2 layers are taken as bands" in note and "messages" in note for note in ortho.notes)
+    assert open_orthophoto(grib(tmp_path / "b.grib", 1)).bands == 1
+
+
+@pytest.mark.parametrize("name", ["two4.nc", "one.h5", "a.grib"])
+def test_containers_that_are_cut_off_are_refused(tmp_path, name):
+    path = grib(tmp_path / name, 1) if name == "a.grib" else hdf5(tmp_path, name)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(RasterError, match=name):
+        whole(open_orthophoto(path))
+
+
 def test_a_geopackage_of_several_rasters(tmp_path):
     path = tmp_path / "g.gpkg"
     for name in ("summer", "winter"):
@@ -509,6 +608,90 @@ def test_zarr_groups(tmp_path):
     zarr.create_group(tmp_path / "empty.zarr")
     with pytest.raises(RasterError, match=r"empty\.zarr.*no image"):
         open_orthophoto(tmp_path / "empty.zarr")
+
+
+def xarray(path, *, version=2, mapping=None, x=None, y=None, name="spatial_ref", **attributes):
+    """Write what xarray and rioxarray do: an image of 20 x 30, its coordinates, and a grid mapping."""
+    root = zarr.create_group(path, zarr_format=version)
+
+    def array(called, data, dimensions, **more):
+        named = {"dimension_names": dimensions} if version == 3 else {}
+        old = {"_ARRAY_DIMENSIONS": list(dimensions)} if version == 2 else {}
+        root.create_array(called, data=np.asarray(data), attributes={**old, **more}, **named)
+
+    array("image", np.moveaxis(noise(3, (20, 30)), -1, 0), ("band", "y", "x"), grid_mapping=name, **attributes)
+    array("x", 3e5 + 0.25 + 0.5 * np.arange(30) if x is None else x, ("x",))
+    array("y", 2e6 - 0.25 - 0.5 * np.arange(20) if y is None else y, ("y",))
+    array(name, 0, (), **({"crs_wkt": UTM, "GeoTransform": "300000.0 0.5 0.0 2000000.0 0.0 -0.5"} | (mapping or {})))
+    return path
+
+
+UTM = CRS.from_epsg(32640).to_wkt()
+PLACE = (0.5, 0, 3e5, 0, -0.5, 2e6)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("inside", ["", "image"])
+def test_the_place_that_rioxarray_writes(tmp_path, version, inside):
+    ortho = open_orthophoto(xarray(tmp_path / "a.zarr", version=version) / inside)
+    assert ortho.bands == 3 and ortho.notes == ()
+    assert ortho.georeference.transform == PLACE
+    assert CRS.from_wkt(ortho.georeference.crs).to_epsg() == 32640
+
+
+@pytest.mark.parametrize(
+    ("changes", "transform"),
+    [
+        ({"mapping": {"GeoTransform": ""}}, PLACE),  # by the coordinates
+        ({"x": np.zeros(30)}, PLACE),  # by the GeoTransform
+        ({"x": 3e5 + 7.25 + 0.5 * np.arange(30)}, (0.5, 0, 300007, 0, -0.5, 2e6)),  # a part cut out of the whole
+        ({"y": 2e6 + 0.25 + 0.5 * np.arange(20)}, (0.5, 0, 3e5, 0, 0.5, 2e6)),  # south-up
+        ({"x": np.float32(3e5 + 0.25 + 0.5 * np.arange(30))}, PLACE),
+        ({"mapping": {"GeoTransform": "300000 0.4 0.3 2000000 0.3 -0.4"}}, (0.4, 0.3, 3e5, 0.3, -0.4, 2e6)),  # rotated
+        ({"name": "crs", "mapping": {"crs_wkt": "", "spatial_ref": UTM}}, PLACE),
+        ({"mapping": {"crs_wkt": ""}, "_CRS": {"wkt": UTM}}, PLACE),  # as GDAL writes it
+    ],
+)
+def test_coordinates_and_the_geotransform_of_xarray(tmp_path, changes, transform):
+    ortho = open_orthophoto(xarray(tmp_path / "a.zarr", **changes))
+    assert ortho.georeference.transform == pytest.approx(transform)
+    assert CRS.from_wkt(ortho.georeference.crs).to_epsg() == 32640
+
+
+def test_the_place_that_gdal_writes_into_zarr(tmp_path):
+    path = save(
+        tmp_path / "a.zarr", noise(1, (20, 30)), driver="Zarr", crs="EPSG:32640", transform=rasterio.Affine(*PLACE)
+    )
+    ortho = open_orthophoto(path)
+    assert ortho.georeference.transform == PLACE
+    assert CRS.from_wkt(ortho.georeference.crs).to_epsg() == 32640
+
+
+@pytest.mark.parametrize("mapping", [{"crs_wkt": "nonsense"}, {"crs_wkt": [1]}, {"crs_wkt": ""}])
+def test_a_coordinate_system_of_xarray_that_cannot_be_read_is_said(tmp_path, mapping):
+    ortho = open_orthophoto(xarray(tmp_path / "a.zarr", mapping=mapping))
+    assert (ortho.georeference.crs, ortho.georeference.transform) == ("", PLACE)
+    assert any("coordinate reference system cannot be read" in note for note in ortho.notes)
+
+
+@pytest.mark.parametrize("geotransform", ["", "1 2 3", "a b c d e f", "0 0 0 0 0 0", "nan 1 0 0 0 1", 7, None])
+def test_a_grid_mapping_without_a_transform_is_said(tmp_path, geotransform):
+    path = xarray(tmp_path / "a.zarr", mapping={"GeoTransform": geotransform}, x=np.arange(30) ** 2)
+    ortho = open_orthophoto(path)
+    assert ortho.georeference is None
+    assert any("neither a GeoTransform nor evenly spaced" in note for note in ortho.notes)
+
+
+@pytest.mark.parametrize("name", ["gone", "../image", "", ".", "x\\y"])
+def test_a_grid_mapping_that_is_not_there_is_no_place(tmp_path, name):
+    path = tmp_path / "a.zarr"
+    pixels = np.moveaxis(noise(3, (20, 30)), -1, 0)
+    attributes = {"grid_mapping": name, "_ARRAY_DIMENSIONS": ["band", "y", "x"]}
+    root = zarr.create_group(path)
+    root.create_array("image", data=pixels, attributes=attributes)
+    root.create_array("x", data=np.arange(30.0))
+    root.create_array("y", data=np.arange(20.0))
+    assert open_orthophoto(path).georeference is None
 
 
 # ------------------------------------------------------------------------------------------------------------- memory
