@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import io
+import itertools
 import os
 import threading
 from pathlib import Path
 
+from annotations.classes import LANDCOVER_AI, ClassScheme
+
+SHAPE = (24, 1040)  # of a project's images: three chunks
+FEW, MORE = ClassScheme(LANDCOVER_AI.classes[:3]), ClassScheme(LANDCOVER_AI.classes[:4])
+WAYS = list(itertools.product((errno.ENOSPC, errno.EROFS, errno.EIO), (False, True)))
+"""Errors, and whether all writes after the first that fails do so too."""
 WRITING = set("wax+")
 
 
