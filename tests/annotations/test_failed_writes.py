@@ -11,6 +11,7 @@ import re
 import shutil
 
 import numpy as np
+import pytest
 from failing_disk import FEW, MORE, SHAPE, WAYS
 
 from annotations.errors import PartialSegError
@@ -186,6 +187,7 @@ def labour_with_failure(home, disk, number, code, lasting):
     return bool(disk.failed)
 
 
+@pytest.mark.timeout(3600 if os.environ.get("PARTIALSEG_FAULTS") == "all" else 300)
 def test_whichever_write_fails_nothing_is_lost(tmp_path, disk):
     work = Work(tmp_path)
     disk.fail(None, 0)
