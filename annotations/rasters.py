@@ -20,6 +20,7 @@ from annotations.boundary import reading
 from annotations.channels import Channel, common_dtype
 from annotations.errors import RasterError
 from annotations.placement import read_placement
+from annotations.probe import check_opens
 from annotations.raster_checks import (
     check_complete,
     check_file,
@@ -87,6 +88,8 @@ def open_dataset(path: Path, content: str | None = None) -> Any:
         "Open a GeoTIFF, PNG, JPEG or zarr image, or convert the file with gdal_translate.",
     ):
         check_file(path)
+        if content is None:
+            check_opens(path)
         if any(sign in os.path.abspath(path) for sign in "<&"):
             # GDAL writes the name unescaped into XML where it looks for small copies inside JPEG-compressed TIFF.
             set_gdal_config("GTIFF_IMPLICIT_JPEG_OVR", "NO")

@@ -18,6 +18,7 @@ from raster_helpers import COLOURS, noise, save, vrt
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 
+from annotations import probe
 from annotations.band_roles import BandRoles
 from annotations.errors import RasterError
 from annotations.orthophoto import band_statistics, open_orthophoto
@@ -479,6 +480,30 @@ def test_containers_that_are_cut_off_are_refused(tmp_path, name):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(RasterError, match=name):
         whole(open_orthophoto(path))
+
+
+def test_a_netcdf_that_crashes_its_library_is_refused(tmp_path):
+    path = netcdf(tmp_path / "a.nc", ["height", "red"])
+    content = bytearray(path.read_bytes())
+    for place, value in {39: 21, 52: 8, 83: 8, 84: 8, 131: 13, 147: 4, 153: 96, 166: 8, 228: 69}.items():
+        content[place] = value
+    path.write_bytes(content)
+    with pytest.raises(RasterError, match=r"a\.nc"):  # in this process it would be the last line
+        open_orthophoto(path)
+
+
+@pytest.mark.parametrize("name", ["one.h5", "one4.nc"])
+def test_files_whose_library_crashes_or_never_comes_back_are_refused(tmp_path, monkeypatch, name):
+    path = hdf5(tmp_path, name)
+    monkeypatch.setattr(probe, "_ATTEMPT", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    with pytest.raises(RasterError, match=rf"{name}.*HDF5.*signal 11.*copy or download"):
+        open_orthophoto(path)
+    monkeypatch.setattr(probe, "_ATTEMPT", "while True: pass")
+    monkeypatch.setattr(probe, "_SECONDS", 0.3)
+    with pytest.raises(RasterError, match=rf"{name}.*within 0\.3 seconds.*copy or download"):
+        open_orthophoto(path)
+    monkeypatch.setattr(probe, "_ATTEMPT", "")
+    assert open_orthophoto(path).shape == (4, 5)
 
 
 def test_a_geopackage_of_several_rasters(tmp_path):
