@@ -61,10 +61,13 @@ class ExportPanel(QWidget):
         One of `KINDS`.
     cancel()
         Give up the export under way.
+    begun()
+        The bar and the button to cancel are shown.
     """
 
     export = Signal(str)
     cancel = Signal()
+    begun = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,8 +88,14 @@ class ExportPanel(QWidget):
         layout.addWidget(self._cancel)
         self.show_busy("")
 
+    @property
+    def last(self) -> QWidget:
+        """What stands lowest."""
+        return self._cancel
+
     def show_busy(self, text: str) -> None:
         """Show that an export is under way, or ("") that none is."""
+        begins = bool(text) and self._bar.isHidden()
         for button in self._buttons:
             button.setEnabled(not text)
         self._bar.setVisible(bool(text))
@@ -94,6 +103,8 @@ class ExportPanel(QWidget):
         # Qt would put figures in the place of %p, %v and %m in the name of a file.
         self._bar.setFormat(text.replace("%", "%\u200b") or "%p %")
         self._bar.setValue(0)
+        if begins:
+            self.begun.emit()
 
     def show_part(self, part: float) -> None:
         """Show how much is done, 0 to 1."""

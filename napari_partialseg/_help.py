@@ -23,7 +23,7 @@ __all__ = ["HELP", "LayerHelp"]
 
 HELP = (
     ", ".join(f"{key} {tool}" for tool, key in TOOL_KEYS.items() if tool != "move")
-    + f", {TOOL_KEYS['move']} or hold Space to move, digits choose a class, X unlabels, V shows or hides the map"
+    + ", Space moves, X unlabels, V hides the map"
 )
 
 

@@ -66,6 +66,7 @@ class LossPlot(QWidget):
         font.setPointSizeF(max(7.0, font.pointSizeF() * 0.8))
         painter.setFont(font)
         if len(self._values) < 2:
+            faint.setAlpha(160)
             painter.setPen(faint)
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "the loss appears here while training")
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_partialseg._section import Section
@@ -103,6 +103,10 @@ class PanelLayout(QObject):
         self._panel = panel
         self.inner.installEventFilter(self)
         self.fit_width()
+
+    def bring_into_view(self, widget: QWidget) -> None:
+        """Scroll to what has just been shown, once it has its place."""
+        QTimer.singleShot(0, widget, lambda: self.scroll.ensureWidgetVisible(widget, 0, 8))
 
     def fit_width(self) -> None:
         """No sideways scrolling: the dock is at least as wide as what is in it, also once styles and texts change."""

@@ -150,6 +150,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
             ),
             below=(self.learn.controls,),
         )
+        self.exports.begun.connect(lambda: self._layout.bring_into_view(self.exports.last))
         self._manners = PanelManners(self, lambda held: self.session and self.session.hand.hold_move(held))
 
     def _show_theme(self, event: object = None) -> None:

@@ -75,8 +75,10 @@ class ElidedLabel(QLabel):
         self._elide()
 
     def _elide(self) -> None:
-        mode = Qt.TextElideMode.ElideMiddle
-        shown = self.fontMetrics().elidedText(self._whole.replace("\n", " "), mode, max(self.width() - 2, 20))
+        mode, metrics = Qt.TextElideMode.ElideMiddle, self.fontMetrics()
+        # A style sheet may pad the label; only its size hint tells how much.
+        padding = max(super().sizeHint().width() - metrics.horizontalAdvance(super().text()), 0)
+        shown = metrics.elidedText(self._whole.replace("\n", " "), mode, max(self.width() - padding - 2, 20))
         if shown != super().text():
             super().setText(shown)
         self.setToolTip(as_text(self._tip or (self._whole if shown != self._whole else "")))

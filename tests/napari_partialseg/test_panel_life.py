@@ -15,6 +15,7 @@ from viewer_helpers import FakeClient, on_disk, stroke
 from annotations.classes import LANDCOVER_AI
 from annotations.project import Project
 from napari_partialseg import _session
+from napari_partialseg._section import Section
 from napari_partialseg._widget import PartialSegWidget
 from trainer import protocol
 
@@ -308,3 +309,11 @@ def test_the_panel_fits_a_small_window_in_both_themes(scene, orthophoto, tmp_pat
         assert widget.learn._bar.height() >= widget.learn._bar.fontMetrics().height()
         looks.add(widget.banner.styleSheet())
     assert len(looks) == 2
+    section = next(s for s in widget.findChildren(Section) if s.toggleButton().text().endswith("Export"))
+    section.expand()
+    QApplication.processEvents()
+    widget.exports.show_busy("predicting the whole image")
+    QApplication.processEvents()
+    area = widget._layout.scroll.viewport()
+    cancel = widget.exports.last
+    assert area.rect().contains(cancel.mapTo(area, cancel.rect().bottomLeft()))

@@ -380,6 +380,20 @@ def test_names_are_shown_as_they_stand(qtbot, banner, name):
     assert label.text() == name
 
 
+@pytest.mark.parametrize("padding", [0, 9])
+def test_a_shortened_text_fits_whatever_the_style_puts_around_it(qtbot, padding):
+    label = ElidedLabel("1,528 x 1,632 px, 3 bands; a_very_long_name_of_a_field.partialseg")
+    qtbot.addWidget(label)
+    label.setStyleSheet(f"padding: {padding}px")
+    label.show()
+    for width in (150, 200, 251):
+        label.resize(width, 40)
+        shown = QLabel.text(label)
+        assert "…" in shown
+        assert label.fontMetrics().horizontalAdvance(shown) <= width - 2 * padding
+        assert label.fontMetrics().horizontalAdvance(shown) > width - 2 * padding - 40
+
+
 # ------------------------------------------------------------------------------------------------- masks and export
 
 
@@ -427,7 +441,11 @@ def test_one_export_at_a_time_and_it_can_be_given_up(qtbot):
     qtbot.addWidget(panel)
     cancel = button(panel, "Cancel")
     assert cancel.isHidden()
+    begun = []
+    panel.begun.connect(lambda: begun.append(panel.last))
+    panel.show_busy("predicting the whole image")
     panel.show_busy("writing map.tif")
+    assert begun == [cancel]  # once, so that the panel does not scroll away under the hand
     panel.show_part(0.4)
     assert panel._bar.value() == 40
     assert not any(button(panel, text).isEnabled() for text, _, _ in KINDS.values())
