@@ -16,7 +16,7 @@ from annotations.region import Region
 from annotations.sample import make_sample
 from annotations.statistics import band_statistics
 from trainer.augment import dihedral
-from trainer.landcover.layout import DatasetError
+from trainer.landcover_ai.layout import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

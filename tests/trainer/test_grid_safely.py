@@ -20,7 +20,7 @@ from annotations.errors import PartialSegError
 from trainer import benchmark, landcover_ai, starter
 from trainer.cell_run import state_of
 from trainer.cells import Axes, Overrides, grid
-from trainer.landcover.command import main as landcover_main
+from trainer.landcover_ai.command import main as landcover_main
 from trainer.report import collect, write_report
 from trainer.results import ResultError, read_result, write_result
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from landcover_helpers import raster
 
 from annotations.sample import write_landcover_layout
-from trainer.landcover.check import PatchCheck, check_patches
-from trainer.landcover.command import main
 from trainer.landcover_ai import DatasetError
+from trainer.landcover_ai.check import PatchCheck, check_patches
+from trainer.landcover_ai.command import main
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,14 +10,14 @@ from landcover_helpers import raster
 from PIL import Image as Picture
 
 from annotations.errors import LabelError, RasterError
-from trainer.landcover.command import main
-from trainer.landcover.cut import cut_orthophotos
 from trainer.landcover_ai import DatasetError, Patch, patch_region, read_patches, read_split
+from trainer.landcover_ai.command import main
+from trainer.landcover_ai.cut import cut_orthophotos
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trainer.landcover.cut import ImageFormat
+    from trainer.landcover_ai.cut import ImageFormat
 
 SIZES = {"M-34-a": (600, 1500), "N-33_b": (1100, 530)}  # 2 x 3 cells, of which 0 and 1 are whole; 3 x 2: 0 and 2
 WHOLE = ["M-34-a_0", "M-34-a_1", "N-33_b_0", "N-33_b_2"]

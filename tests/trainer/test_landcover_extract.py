@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from landcover_helpers import pack, sample_files
 
-from trainer.landcover.fetch import extract
 from trainer.landcover_ai import DatasetError
+from trainer.landcover_ai.fetch import extract
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from landcover_helpers import pack, sample_files, serving
 from tqdm import tqdm
 
-from trainer.landcover import download as download_module
-from trainer.landcover import fetch as fetch_module
-from trainer.landcover.command import main
-from trainer.landcover.download import ResumingDownloader
-from trainer.landcover.fetch import ARCHIVE, LICENCE, download, fetch
 from trainer.landcover_ai import DatasetError, read_patches, read_split
+from trainer.landcover_ai import download as download_module
+from trainer.landcover_ai import fetch as fetch_module
+from trainer.landcover_ai.command import main
+from trainer.landcover_ai.download import ResumingDownloader
+from trainer.landcover_ai.fetch import ARCHIVE, LICENCE, download, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from trainer.landcover.check import check_patches
-from trainer.landcover.cut import cut_orthophotos
 from trainer.landcover_ai import DatasetError, read_patches, read_split
+from trainer.landcover_ai.check import check_patches
+from trainer.landcover_ai.cut import cut_orthophotos
 
 if TYPE_CHECKING:
     from pathlib import Path

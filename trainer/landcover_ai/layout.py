@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from annotations.rasters import open_dataset
 from annotations.region import Region
-from trainer.landcover.lists import SPLITS, DatasetError, Split, patch_key, patch_stem, read_list, require_disjoint
+from trainer.landcover_ai.lists import SPLITS, DatasetError, Split, patch_key, patch_stem, read_list, require_disjoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

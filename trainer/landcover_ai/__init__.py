@@ -5,20 +5,12 @@
     python -m trainer.landcover_ai cut DIR          write its patches as files, for other programs
 
 A data set is a folder of orthophotos, masks, and lists of the patches of each split by name, see
-`trainer.landcover.layout`. Patches are read from the GeoTIFFs by window; nothing needs to be cut beforehand.
+`trainer.landcover_ai.layout`. Patches are read from the GeoTIFFs by window; nothing needs to be cut beforehand.
 """
 
 from __future__ import annotations
 
-from trainer.landcover.layout import PATCH, DatasetError, Patch, Split, patch_region, read_split
-from trainer.landcover.read import read_patches
+from trainer.landcover_ai.layout import PATCH, DatasetError, Patch, Split, patch_region, read_split
+from trainer.landcover_ai.read import read_patches
 
 __all__ = ["PATCH", "DatasetError", "Patch", "Split", "patch_region", "read_patches", "read_split"]
-
-
-if __name__ == "__main__":
-    import sys
-
-    from trainer.landcover.command import main
-
-    sys.exit(main())

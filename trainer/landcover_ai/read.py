@@ -14,7 +14,7 @@ from annotations.classes import NOT_PREDICTED, UNLABELLED
 from annotations.errors import LabelError, RasterError
 from annotations.orthophoto import open_orthophoto
 from annotations.rasters import open_dataset
-from trainer.landcover.layout import DatasetError
+from trainer.landcover_ai.layout import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.orthophoto import Orthophoto
-    from trainer.landcover.layout import Patch
+    from trainer.landcover_ai.layout import Patch
 
 __all__ = ["read_patches"]
 

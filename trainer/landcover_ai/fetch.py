@@ -14,16 +14,16 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from annotations.files import replacing
-from trainer.landcover.check import OFFICIAL_COUNTS, check_patches
-from trainer.landcover.download import ResumingDownloader
-from trainer.landcover.layout import DatasetError
-from trainer.landcover.space import disk_error, require_space
+from trainer.landcover_ai.check import OFFICIAL_COUNTS, check_patches
+from trainer.landcover_ai.download import ResumingDownloader
+from trainer.landcover_ai.layout import DatasetError
+from trainer.landcover_ai.space import disk_error, require_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from trainer.landcover.check import PatchCheck
+    from trainer.landcover_ai.check import PatchCheck
 
 __all__ = ["ARCHIVE", "LICENCE", "MD5", "URL", "download", "extract", "fetch"]
 

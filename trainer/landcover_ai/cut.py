@@ -20,8 +20,8 @@ from tqdm import tqdm
 from annotations.classes import NOT_PREDICTED
 from annotations.files import replacing
 from annotations.rasters import quiet_gdal
-from trainer.landcover.layout import SPLITS, DatasetError, cells
-from trainer.landcover.read import read_patches
+from trainer.landcover_ai.layout import SPLITS, DatasetError, cells
+from trainer.landcover_ai.read import read_patches
 
 if TYPE_CHECKING:
     from pathlib import Path

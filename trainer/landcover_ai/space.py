@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from trainer.landcover.layout import DatasetError
+from trainer.landcover_ai.layout import DatasetError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trainer.landcover.layout import SPLITS, DatasetError, Layout, cells, cut_patches, read_list
-from trainer.landcover.lists import patch_key
+from trainer.landcover_ai.layout import SPLITS, DatasetError, Layout, cells, cut_patches, read_list
+from trainer.landcover_ai.lists import patch_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trainer.landcover.layout import Split
+    from trainer.landcover_ai.layout import Split
 
 __all__ = ["OFFICIAL_COUNTS", "PatchCheck", "check_patches"]
 

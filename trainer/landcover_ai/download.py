@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from tqdm import tqdm
 
-from trainer.landcover.layout import DatasetError
-from trainer.landcover.space import disk_error, require_space
+from trainer.landcover_ai.layout import DatasetError
+from trainer.landcover_ai.space import disk_error, require_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from trainer.command_line import exit_status
-from trainer.landcover.check import check_patches
-from trainer.landcover.cut import ImageFormat, cut_orthophotos
-from trainer.landcover.fetch import ARCHIVE, MD5, URL, fetch
+from trainer.landcover_ai.check import check_patches
+from trainer.landcover_ai.cut import ImageFormat, cut_orthophotos
+from trainer.landcover_ai.fetch import ARCHIVE, MD5, URL, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

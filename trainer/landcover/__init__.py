@@ -1,1 +1,0 @@
-"""LandCover.ai: the data set, and data in its layout."""
