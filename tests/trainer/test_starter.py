@@ -10,8 +10,8 @@ from rasterio import Affine
 
 from annotations.classes import LANDCOVER_AI
 from trainer.checkpoint import load_checkpoint
-from trainer.scenery import draw_batch, generated, label_counts, labelled_orthophotos
-from trainer.starter import main
+from trainer.starter.command import main
+from trainer.starter.scenes import draw_batch, generated, label_counts, labelled_orthophotos
 
 SMALL = ["--width", "4", "--levels", "3", "--crop", "32", "--batch-size", "2", "--scenes", "0", "--threads", "1"]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003  # tyro reads the annotations at run time
@@ -34,7 +33,7 @@ from trainer.normalisation import Normalisation
 from trainer.optim import Average, make_optimizers, set_rates
 from trainer.precision import Precision, choose_precision
 from trainer.predict import BlockPredictor, predict_blocks
-from trainer.scenery import Scenery, draw_batch, generated, label_counts, labelled_orthophotos
+from trainer.starter.scenes import Scenery, draw_batch, generated, label_counts, labelled_orthophotos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,7 +206,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Written: {command.output} ({command.output.stat().st_size / 1e6:.1f} MB)")
 
     return exit_status(run, "Stopped; nothing was written.")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
