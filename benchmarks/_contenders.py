@@ -146,7 +146,7 @@ def prepare(contender: Contender, precision: Precision) -> Callable[[], None]:
 
 
 def _training(model: nn.Module, images: Tensor, labels: Tensor, precision: Precision) -> Callable[[], None]:
-    """Return the step of `trainer.training`, without reading and augmenting."""
+    """Return the step of `trainer.fit.training`, without reading and augmenting."""
     optimizers = make_optimizers(model, OptimConfig(name="adamw"))
     scaler = precision.grad_scaler()
 

@@ -23,7 +23,7 @@ from napari_partialseg._prepare import prepare
 from trainer import protocol
 from trainer.checkpoint import load_checkpoint
 from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, OptimConfig, WorkConfig, from_plain
-from trainer.fit import BEST, LAST, fit
+from trainer.fit.loop import BEST, LAST, fit
 from trainer.live_session import LiveSession
 from trainer.report import collect, write_report
 

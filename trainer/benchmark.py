@@ -35,15 +35,15 @@ from trainer.command_line import exit_status
 from trainer.config import ConfigError, DeviceConfig, ModelName
 from trainer.distributed import barrier, is_main, process_group, world_size
 from trainer.environment import environment
+from trainer.fit.patches import read_all
+from trainer.fit.training import steps_per_epoch
 from trainer.grid_progress import GridProgress
 from trainer.landcover_ai import DatasetError, read_split
-from trainer.patches import read_all
 from trainer.precision import choose_precision
 from trainer.presets import DEFAULT_PRESET, PresetName
 from trainer.report import collect, table, write_report
 from trainer.results import RESULT_FILE
 from trainer.tensorboard import EventLog
-from trainer.training import steps_per_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,13 +18,13 @@ from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import FitConfig, from_plain, to_plain
 from trainer.distributed import barrier, broadcast, is_main
 from trainer.environment import environment
-from trainer.evaluate import Evaluation, evaluate
-from trainer.fit import BEST, LAST, FitResult, fit, kept_model
+from trainer.fit.evaluate import Evaluation, evaluate
+from trainer.fit.loop import BEST, LAST, FitResult, fit, kept_model
+from trainer.fit.resume import comparable
 from trainer.gallery import GALLERY_FILE, write_gallery
 from trainer.plain import ConfigError
 from trainer.precision import choose_precision
 from trainer.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result
-from trainer.resume import comparable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from annotations.classes import ClassScheme
     from trainer.cells import Cell
-    from trainer.fit import EpochResult
-    from trainer.patches import Patches
+    from trainer.fit.loop import EpochResult
+    from trainer.fit.patches import Patches
 
 __all__ = ["DataSet", "State", "run_cell", "state_of"]
 

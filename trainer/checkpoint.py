@@ -183,7 +183,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, training: dict[str
     path : path
     checkpoint : Checkpoint
     training : dict, optional
-        What training needs besides to go on (`trainer.resume`): tensors and plain values.
+        What training needs besides to go on (`trainer.fit.resume`): tensors and plain values.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import torch
 
 from annotations.classes import UNLABELLED
 from annotations.files import replacing
-from trainer.patches import choose_labels, resize
+from trainer.fit.patches import choose_labels, resize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from trainer.config import FitConfig
+    from trainer.fit.patches import Patches
     from trainer.normalisation import Normalisation
-    from trainer.patches import Patches
     from trainer.precision import Precision
 
 __all__ = ["GALLERY_FILE", "show_pixels", "telling_patches", "write_gallery"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trainer.cells import Cell
-    from trainer.fit import EpochResult
+    from trainer.fit.loop import EpochResult
 
 __all__ = ["GridProgress", "duration"]
 

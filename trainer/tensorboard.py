@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from trainer.fit import EpochResult
+    from trainer.fit.loop import EpochResult
 
 __all__ = ["EventLog"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from trainer.patches import PatchSet
+    from trainer.fit.patches import PatchSet
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from trainer.patches import PatchSet
+from trainer.fit.patches import PatchSet
 
 
 def square_patches(count: int, seed: int, labelled: float = 0.2) -> PatchSet:

@@ -14,8 +14,8 @@ from trainer.benchmark import Benchmark
 from trainer.cell_run import DataSet
 from trainer.checkpoint import load_checkpoint
 from trainer.config import FitConfig, from_plain
+from trainer.fit.patches import read_all
 from trainer.landcover_ai import read_split
-from trainer.patches import read_all
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,19 +18,19 @@ from trainer.augment import dihedral
 from trainer.checkpoint import load_checkpoint
 from trainer.config import AugmentConfig, ConfigError, DeviceConfig, FitConfig, ModelConfig, OptimConfig
 from trainer.distributed import process_group
-from trainer.evaluate import evaluate
-from trainer.fit import fit
+from trainer.fit.evaluate import evaluate
+from trainer.fit.loop import fit
+from trainer.fit.training import class_weights
 from trainer.landcover_ai import DatasetError
 from trainer.metrics import confusion, scores
 from trainer.normalisation import IMAGENET
 from trainer.optim import learning_rate
 from trainer.precision import choose_precision
-from trainer.training import class_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trainer.patches import PatchSet
+    from trainer.fit.patches import PatchSet
 
 SCHEME = ClassScheme((LandClass("dark", "#000000"), LandClass("red", "#ff0000"), LandClass("blue", "#0000ff")))
 TINY = FitConfig(
@@ -104,7 +104,7 @@ def test_the_batch_average_is_the_mean_of_the_batches() -> None:
 
 def test_a_run_that_diverges_is_never_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # No configuration holds such weights; every loss that comes of them is no number.
-    monkeypatch.setattr("trainer.training.class_weights", lambda config, counts: [math.inf, 1.0, 1.0])
+    monkeypatch.setattr("trainer.fit.training.class_weights", lambda config, counts: [math.inf, 1.0, 1.0])
     train = square_patches(8, 0)
     result = fit(train, square_patches(3, 1), replace(TINY, epochs=2), SCHEME, tmp_path)
     assert result.best is None

@@ -9,10 +9,10 @@ import torch
 
 from trainer.config import DeviceConfig, FitConfig, LabelConfig, ModelConfig
 from trainer.environment import environment, git_state
+from trainer.fit.patches import Patches
 from trainer.gallery import show_pixels, telling_patches, write_gallery
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
-from trainer.patches import Patches
 from trainer.precision import choose_precision
 
 if TYPE_CHECKING:

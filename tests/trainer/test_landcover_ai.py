@@ -13,8 +13,8 @@ from rasterio.transform import Affine
 from annotations.errors import LabelError, RasterError
 from annotations.region import Region
 from trainer.config import FitConfig, LabelConfig, ModelConfig
+from trainer.fit.patches import batches, dataset_normalisation, labelled_counts, load_patches, resize
 from trainer.landcover_ai import DatasetError, patch_region, read_patches, read_split
-from trainer.patches import batches, dataset_normalisation, labelled_counts, load_patches, resize
 
 if TYPE_CHECKING:
     from pathlib import Path

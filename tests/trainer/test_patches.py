@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.config import ConfigError, FitConfig, LabelConfig
-from trainer.patches import Patches, PatchSet, batches, choose_labels, dataset_normalisation, resize, shrink_labels
+from trainer.fit.patches import Patches, PatchSet, batches, choose_labels, dataset_normalisation, resize, shrink_labels
 
 
 def some_patches(count: int = 3, side: int = 64, size: int = 32) -> Patches:

@@ -16,13 +16,13 @@ import torch
 
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, OptimConfig
-from trainer.fit import BEST, LAST, EpochResult, fit
+from trainer.fit.loop import BEST, LAST, EpochResult, fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from annotations.classes import ClassScheme
-    from trainer.patches import PatchSet
+    from trainer.fit.patches import PatchSet
 
 CONFIG = FitConfig(
     model=ModelConfig(width=4, levels=2),

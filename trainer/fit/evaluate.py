@@ -10,15 +10,15 @@ import numpy as np
 import torch
 
 from trainer.distributed import all_reduce_sum, rank, world_size
+from trainer.fit.patches import batches
 from trainer.losses import partial_cross_entropy
 from trainer.metrics import ConfusionMatrix, Scores, confusion, scores
-from trainer.patches import batches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from trainer.fit.patches import PatchSet
     from trainer.normalisation import Normalisation
-    from trainer.patches import PatchSet
     from trainer.precision import Precision
 
 __all__ = ["Evaluation", "evaluate"]

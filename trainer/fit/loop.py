@@ -17,13 +17,13 @@ from annotations.files import put_aside
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ConfigError, to_plain
 from trainer.distributed import barrier, is_main, share_buffers, world_size
-from trainer.evaluate import evaluate
-from trainer.history import History
+from trainer.fit.evaluate import evaluate
+from trainer.fit.history import History
+from trainer.fit.patches import dataset_normalisation, labelled_counts
+from trainer.fit.resume import load_training
+from trainer.fit.training import Training, steps_per_epoch
 from trainer.landcover_ai import DatasetError
 from trainer.metrics import Scores, scores
-from trainer.patches import dataset_normalisation, labelled_counts
-from trainer.resume import load_training
-from trainer.training import Training, steps_per_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from annotations.classes import ClassScheme
     from trainer.config import FitConfig
-    from trainer.patches import PatchSet
+    from trainer.fit.patches import PatchSet
 
 __all__ = ["BEST", "LAST", "EpochResult", "FitResult", "fit", "kept_model"]
 

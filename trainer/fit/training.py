@@ -13,11 +13,11 @@ from torch import nn
 from trainer.augment import augment, photometric
 from trainer.config import ConfigError
 from trainer.distributed import all_reduce_sum, is_main, rank, world_size
+from trainer.fit.patches import batches
 from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
 from trainer.models.sync_norm import synchronised
 from trainer.optim import Average, make_optimizers, set_rates
-from trainer.patches import batches
 from trainer.precision import Precision, choose_precision
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from trainer.config import FitConfig
+    from trainer.fit.patches import PatchSet
     from trainer.normalisation import Normalisation
-    from trainer.patches import PatchSet
 
 __all__ = ["Training", "class_weights", "steps_per_epoch"]
 
@@ -80,7 +80,7 @@ def _heads(output: Tensor | list[Tensor]) -> list[Tensor]:
 
 
 class Training:
-    """A network in training; `trainer.fit.fit` runs it.
+    """A network in training; `trainer.fit.loop.fit` runs it.
 
     Parameters
     ----------
