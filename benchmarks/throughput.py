@@ -33,8 +33,8 @@ from benchmarks._contenders import (
 )
 from benchmarks._figures import nested_cost, rows, table
 from benchmarks._timing import ClockName, MatrixProduct, best_matrix_product, interleaved, make_clock, peak_memory
+from trainer.benchmark.environment import environment
 from trainer.config import ConfigError, DeviceConfig, ModelName
-from trainer.environment import environment
 from trainer.precision import choose_precision
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotations.classes import LANDCOVER_AI
-from trainer.results import CellResult, SplitScores, write_result
+from trainer.benchmark.results import CellResult, SplitScores, write_result
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,10 @@ import torch
 from filelock import FileLock
 
 from annotations.classes import LANDCOVER_AI
-from trainer import benchmark, cell_run
-from trainer.benchmark import Benchmark
-from trainer.cell_run import DataSet
+from trainer.benchmark import command as benchmark
+from trainer.benchmark import run_cell as cell_run
+from trainer.benchmark.command import Benchmark
+from trainer.benchmark.run_cell import DataSet
 from trainer.checkpoint import load_checkpoint
 from trainer.config import FitConfig, from_plain
 from trainer.fit.patches import read_all

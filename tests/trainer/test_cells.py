@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.cells import Axes, Cell, Overrides, chosen_cells, grid
+from trainer.benchmark.grid import Axes, Cell, Overrides, chosen_cells, grid
+from trainer.benchmark.presets import preset_config
 from trainer.config import ConfigError, FitConfig, from_plain, to_plain
 from trainer.models import build_model
-from trainer.presets import preset_config
 
 REPORT = Axes(("unet", "unetplusplus"), (0.1, 0.15))
 

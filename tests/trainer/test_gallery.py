@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from trainer.benchmark.environment import environment, git_state
+from trainer.benchmark.gallery import show_pixels, telling_patches, write_gallery
 from trainer.config import DeviceConfig, FitConfig, LabelConfig, ModelConfig
-from trainer.environment import environment, git_state
 from trainer.fit.patches import Patches
-from trainer.gallery import show_pixels, telling_patches, write_gallery
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
 from trainer.precision import choose_precision

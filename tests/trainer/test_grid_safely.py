@@ -17,12 +17,13 @@ from report_helpers import cell as make_cell
 
 from annotations.classes import ClassScheme, LandClass
 from annotations.errors import PartialSegError
-from trainer import benchmark, landcover_ai
-from trainer.cell_run import state_of
-from trainer.cells import Axes, Overrides, grid
+from trainer import landcover_ai
+from trainer.benchmark import command as benchmark
+from trainer.benchmark.grid import Axes, Overrides, grid
+from trainer.benchmark.report.write import collect, write_report
+from trainer.benchmark.results import ResultError, read_result, write_result
+from trainer.benchmark.run_cell import state_of
 from trainer.landcover_ai.command import main as landcover_main
-from trainer.report import collect, write_report
-from trainer.results import ResultError, read_result, write_result
 from trainer.starter import command as starter
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from report_helpers import Page, cell, scores, write_cell
 
 from annotations.classes import ClassScheme, LandClass
 from annotations.errors import PartialSegError
-from trainer import report
-from trainer.reporting.files import Curves
-from trainer.reporting.plots import loss_top
-from trainer.results import CellResult, ResultError
+from trainer.benchmark.report import write as report
+from trainer.benchmark.report.cell_files import Curves
+from trainer.benchmark.report.plots import loss_top
+from trainer.benchmark.results import CellResult, ResultError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +110,7 @@ def test_a_whole_grid(tmp_path: Path) -> None:
 
 
 def test_the_report_does_not_wait_for_torch() -> None:
-    code = "import sys, trainer.report; print([m for m in ('torch', 'matplotlib') if m in sys.modules])"
+    code = "import sys, trainer.benchmark.report.write; print([m for m in ('torch', 'matplotlib') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.strip() == "[]"
 
@@ -315,7 +315,7 @@ def test_a_large_gallery_stays_small(tmp_path: Path) -> None:
 
 
 def test_every_label_is_seen() -> None:
-    from trainer.reporting.pictures import label_picture
+    from trainer.benchmark.report.pictures import label_picture
 
     scheme = cell().scheme
     image = np.full((512, 512, 3), 200, np.uint8)
@@ -335,7 +335,7 @@ def test_every_label_is_seen() -> None:
 
 @given(st.integers(1, 700), st.integers(0, 2**32 - 1))
 def test_shrinking(side: int, seed: int) -> None:
-    from trainer.reporting.pictures import shrunk
+    from trainer.benchmark.report.pictures import shrunk
 
     image = np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
     for mean in (False, True):

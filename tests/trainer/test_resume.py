@@ -140,7 +140,7 @@ def test_a_damaged_checkpoint_is_named_and_left(
 
 GRID = """
     import sys
-    from trainer.benchmark import main
+    from trainer.benchmark.command import main
     sys.exit(main({arguments!r}))
 """
 

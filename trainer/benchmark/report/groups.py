@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from trainer.results import CellResult, LabelKind
+    from trainer.benchmark.results import CellResult, LabelKind
 
 __all__ = ["Group", "Spread", "Variant", "evenly", "groups", "percent_of_full", "ranked", "spread"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from trainer.reporting.figures import to_svg
-from trainer.reporting.style import STYLE
+from trainer.benchmark.report.css import STYLE
+from trainer.benchmark.report.svg import to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from trainer.reporting.tables import ReportTable
+    from trainer.benchmark.report.tables import ReportTable
 
 __all__ = ["Page", "details_html", "table_html"]
 

@@ -14,24 +14,24 @@ from filelock import FileLock, Timeout
 
 from annotations.files import put_aside, write_atomically
 from annotations.leftovers import sweep_leftovers
+from trainer.benchmark.environment import environment
+from trainer.benchmark.gallery import GALLERY_FILE, write_gallery
+from trainer.benchmark.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import FitConfig, from_plain, to_plain
 from trainer.distributed import barrier, broadcast, is_main
-from trainer.environment import environment
 from trainer.fit.evaluate import Evaluation, evaluate
 from trainer.fit.loop import BEST, LAST, FitResult, fit, kept_model
 from trainer.fit.resume import comparable
-from trainer.gallery import GALLERY_FILE, write_gallery
 from trainer.plain import ConfigError
 from trainer.precision import choose_precision
-from trainer.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from annotations.classes import ClassScheme
-    from trainer.cells import Cell
+    from trainer.benchmark.grid import Cell
     from trainer.fit.loop import EpochResult
     from trainer.fit.patches import Patches
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from trainer.benchmark.presets import DEFAULT_PRESET, PresetName, preset_config
 from trainer.config import ConfigError, DeviceConfig, FitConfig, LabelConfig, ModelName
-from trainer.presets import DEFAULT_PRESET, PresetName, preset_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from annotations.errors import PartialSegError
 from annotations.files import write_atomically
-from trainer.reporting.html import page
-from trainer.reporting.markdown import markdown
-from trainer.reporting.numbers import Group, groups, percent_of_full
-from trainer.reporting.tables import PUBLISHED, table
-from trainer.results import RESULT_FILE, CellResult, plain, read_result, to_json
+from trainer.benchmark.report.groups import Group, groups, percent_of_full
+from trainer.benchmark.report.html_page import page
+from trainer.benchmark.report.markdown import markdown
+from trainer.benchmark.report.tables import PUBLISHED, table
+from trainer.benchmark.results import RESULT_FILE, CellResult, plain, read_result, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from trainer.reporting.figures import FULL_WIDTH, GREY, model_colours, new_figure
-from trainer.reporting.numbers import spread
-from trainer.reporting.panels import panel_rows
-from trainer.reporting.text import label_text, model_title, number, variant_titles
+from trainer.benchmark.report.groups import spread
+from trainer.benchmark.report.panels import panel_rows
+from trainer.benchmark.report.svg import FULL_WIDTH, GREY, model_colours, new_figure
+from trainer.benchmark.report.wording import label_text, model_title, number, variant_titles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from trainer.reporting.numbers import Group
-    from trainer.results import CellResult
+    from trainer.benchmark.report.groups import Group
+    from trainer.benchmark.results import CellResult
 
 __all__ = ["confusion_figure", "iou_figure"]
 

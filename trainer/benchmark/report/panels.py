@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from trainer.reporting.text import label_text, variant_titles
+from trainer.benchmark.report.wording import label_text, variant_titles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer.reporting.numbers import Group
+    from trainer.benchmark.report.groups import Group
 
 __all__ = ["Panel", "panel_rows"]
 

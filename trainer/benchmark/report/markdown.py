@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from trainer.reporting.summary import AVERAGES, notes, summary
-from trainer.reporting.tables import cells_table, groups_table, iou_table, published_table
-from trainer.reporting.text import in_markdown
+from trainer.benchmark.report.summary import AVERAGES, notes, summary
+from trainer.benchmark.report.tables import cells_table, groups_table, iou_table, published_table
+from trainer.benchmark.report.wording import in_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer.reporting.numbers import Group
-    from trainer.results import CellResult
+    from trainer.benchmark.report.groups import Group
+    from trainer.benchmark.results import CellResult
 
 __all__ = ["TITLE", "markdown"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from trainer.reporting.files import read_gallery
-from trainer.reporting.numbers import evenly, ranked
-from trainer.reporting.pictures import (
+from trainer.benchmark.report.cell_files import read_gallery
+from trainer.benchmark.report.groups import evenly, ranked
+from trainer.benchmark.report.pictures import (
     NOTHING,
     WRONG,
     class_picture,
@@ -20,16 +20,16 @@ from trainer.reporting.pictures import (
     label_picture,
     shrunk,
 )
-from trainer.reporting.text import label_text, model_title, number
+from trainer.benchmark.report.wording import label_text, model_title, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from annotations.classes import ClassScheme
-    from trainer.reporting.files import Gallery
-    from trainer.reporting.numbers import Group
-    from trainer.results import CellResult
+    from trainer.benchmark.report.cell_files import Gallery
+    from trainer.benchmark.report.groups import Group
+    from trainer.benchmark.results import CellResult
 
 __all__ = ["gallery_html"]
 

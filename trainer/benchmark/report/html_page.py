@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from trainer.reporting.class_plots import confusion_figure, iou_figure
-from trainer.reporting.elements import Page, details_html
-from trainer.reporting.figures import drawing
-from trainer.reporting.files import read_curves, read_environment
-from trainer.reporting.gallery import gallery_html
-from trainer.reporting.markdown import TITLE
-from trainer.reporting.numbers import evenly, ranked
-from trainer.reporting.plots import curves_figure, labels_figure
-from trainer.reporting.summary import AVERAGES, notes, summary
-from trainer.reporting.tables import cells_table, groups_table, iou_table, published_table
-from trainer.reporting.text import listed, plural
+from trainer.benchmark.report.cell_files import read_curves, read_environment
+from trainer.benchmark.report.class_plots import confusion_figure, iou_figure
+from trainer.benchmark.report.gallery_html import gallery_html
+from trainer.benchmark.report.groups import evenly, ranked
+from trainer.benchmark.report.html_elements import Page, details_html
+from trainer.benchmark.report.markdown import TITLE
+from trainer.benchmark.report.plots import curves_figure, labels_figure
+from trainer.benchmark.report.summary import AVERAGES, notes, summary
+from trainer.benchmark.report.svg import drawing
+from trainer.benchmark.report.tables import cells_table, groups_table, iou_table, published_table
+from trainer.benchmark.report.wording import listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from trainer.reporting.numbers import Group
-    from trainer.results import CellResult
+    from trainer.benchmark.report.groups import Group
+    from trainer.benchmark.results import CellResult
 
 __all__ = ["page"]
 

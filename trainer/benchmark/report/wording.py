@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer.reporting.numbers import Group, Spread, Variant
-    from trainer.results import CellResult
+    from trainer.benchmark.report.groups import Group, Spread, Variant
+    from trainer.benchmark.results import CellResult
 
 __all__ = [
     "MISSING",

@@ -14,7 +14,7 @@ from trainer.distributed import is_main
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trainer.cells import Cell
+    from trainer.benchmark.grid import Cell
     from trainer.fit.loop import EpochResult
 
 __all__ = ["GridProgress", "duration"]

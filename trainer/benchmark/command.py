@@ -29,26 +29,26 @@ import tyro
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
-from trainer.cell_run import DataSet, run_cell, state_of
-from trainer.cells import Axes, Cell, Overrides, chosen_cells, grid
+from trainer.benchmark.environment import environment
+from trainer.benchmark.grid import Axes, Cell, Overrides, chosen_cells, grid
+from trainer.benchmark.presets import DEFAULT_PRESET, PresetName
+from trainer.benchmark.progress import GridProgress
+from trainer.benchmark.report.write import collect, table, write_report
+from trainer.benchmark.results import RESULT_FILE
+from trainer.benchmark.run_cell import DataSet, run_cell, state_of
+from trainer.benchmark.tensorboard import EventLog
 from trainer.command_line import exit_status
 from trainer.config import ConfigError, DeviceConfig, ModelName
 from trainer.distributed import barrier, is_main, process_group, world_size
-from trainer.environment import environment
 from trainer.fit.patches import read_all
 from trainer.fit.training import steps_per_epoch
-from trainer.grid_progress import GridProgress
 from trainer.landcover_ai import DatasetError, read_split
 from trainer.precision import choose_precision
-from trainer.presets import DEFAULT_PRESET, PresetName
-from trainer.report import collect, table, write_report
-from trainer.results import RESULT_FILE
-from trainer.tensorboard import EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trainer.results import CellResult
+    from trainer.benchmark.results import CellResult
 
 __all__ = ["Benchmark", "Report", "main", "run"]
 
@@ -321,7 +321,3 @@ def _main(given: list[str]) -> None:
             f"{error.filename or 'a file'}: cannot be read or written ({error.strerror or error}). Make room, or "
             "choose another folder with --output; the same command goes on from what is there."
         ) from error
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from trainer.reporting.numbers import Spread, percent_of_full, ranked
-from trainer.reporting.text import (
+from trainer.benchmark.report.groups import Spread, percent_of_full, ranked
+from trainer.benchmark.report.wording import (
     MISSING,
     aligned,
     fraction_text,
@@ -21,8 +21,8 @@ from trainer.reporting.text import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer.reporting.numbers import Group
-    from trainer.results import CellResult, SplitScores
+    from trainer.benchmark.report.groups import Group
+    from trainer.benchmark.results import CellResult, SplitScores
 
 __all__ = ["PUBLISHED", "ReportTable", "cells_table", "groups_table", "iou_table", "published_table", "table"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from trainer.reporting.figures import FULL_WIDTH, GREY, model_colours, new_figure
-from trainer.reporting.panels import panel_rows
-from trainer.reporting.text import fraction_text, label_text, model_title, variant_titles
+from trainer.benchmark.report.panels import panel_rows
+from trainer.benchmark.report.svg import FULL_WIDTH, GREY, model_colours, new_figure
+from trainer.benchmark.report.wording import fraction_text, label_text, model_title, variant_titles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from trainer.reporting.files import Curves
-    from trainer.reporting.numbers import Group, Spread
+    from trainer.benchmark.report.cell_files import Curves
+    from trainer.benchmark.report.groups import Group, Spread
 
 __all__ = ["curves_figure", "labels_figure", "loss_top"]
 

@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from trainer.reporting.numbers import ranked
-from trainer.reporting.text import (
+from trainer.benchmark.report.groups import ranked
+from trainer.benchmark.report.wording import (
     duration,
     label_text,
     labels_in_words,
@@ -22,8 +22,8 @@ from trainer.reporting.text import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer.reporting.numbers import Group
-    from trainer.results import CellResult
+    from trainer.benchmark.report.groups import Group
+    from trainer.benchmark.results import CellResult
 
 __all__ = ["AVERAGES", "notes", "summary"]
 

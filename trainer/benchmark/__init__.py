@@ -1,0 +1,1 @@
+"""The grid of networks on sparse labels of a data set."""
