@@ -62,6 +62,11 @@ class LabelCounter(QObject):
         """Return the labelled pixels of each class that lie on no data, int64 of shape (n_classes,)."""
         return self._counts.ignored(n_classes)
 
+    def blind(self, n_classes: int) -> bool:
+        """Whether there is a class all of whose labels lie on no data, or may do so for all that is known yet."""
+        lost = (self.ignored(n_classes) > 0) & (self.per_class(n_classes) == 0)
+        return bool(lost.any()) or bool(self._counts.unread)
+
     def update(self, regions: Iterable[Region]) -> None:
         """Count anew where labels changed."""
         regions = list(regions)

@@ -213,6 +213,10 @@ class Session(QObject):
         """Return how many labelled pixels lie where the image has no data: they are kept, and not learnt."""
         return int(self._counts.ignored(len(self.scheme)).sum())
 
+    def blind(self) -> bool:
+        """Whether there is a class all of whose labels lie where the image has no data, or may do so."""
+        return self._counts.blind(len(self.scheme))
+
     def score(self) -> float | None:
         """Return the mIoU of the shown prediction against the truth, if one is loaded, on a subsample of 4 Mpx."""
         if self.truth is None:

@@ -46,6 +46,7 @@ __all__ = ["PartialSegWidget"]
 _SCORE_MILLISECONDS = 1500
 _SAVE_SECONDS = 10.0
 _OPENING, _DISK, _WEIGHTS, _WORKER, _SESSION = "opening", "disk", "weights", "worker", "session"  # causes of messages
+_NO_DATA = "no data"
 
 _between: set[PartialSegWidget] = set()
 """Panels without a dock and a window for a moment: nobody else holds them."""
@@ -334,6 +335,8 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         if self.session is not None:
             self.classes.set_counts([int(n) for n in self.session.counts()])
             self.classes.show_ignored(self.session.ignored())
+            if not self.session.blind():
+                self.banner.clear(_NO_DATA)
 
     def _tell(self, text: str) -> None:
         self.viewer.status = text
@@ -371,6 +374,9 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         if session is None:
             return
         prepared = session.prepared
+        if "where the image has no data" in text:  # by the worker, or at once by the viewer
+            self.banner.say(text, cause=_NO_DATA)
+            return
         kept = text.startswith((str(prepared.project.weights), str(prepared.entry.folder)))
         self.banner.say(text, cause=_WEIGHTS if kept else _SESSION, alone=False)
 
@@ -413,7 +419,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session, self.session = self.session, None
         session.close(remove_layers=True)
         session.deleteLater()
-        for cause in (_DISK, _WEIGHTS, _WORKER, _SESSION):
+        for cause in (_DISK, _WEIGHTS, _WORKER, _SESSION, _NO_DATA):
             self.banner.clear(cause)
         self.classes.set_scheme(LANDCOVER_AI)
         self.classes.set_counts([0] * len(LANDCOVER_AI))

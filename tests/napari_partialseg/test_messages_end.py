@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 import pytest
+import rasterio
 from qtpy.QtWidgets import QApplication
 from viewer_helpers import on_disk, stroke
 
@@ -82,3 +83,34 @@ def test_weights_that_could_not_be_saved(widget):
     assert "could not be kept" in widget.banner.text
     widget.client.received.emit(protocol.Saved("", 8, complete=False))
     assert widget.banner.text == "Memory ran out."
+
+
+def test_labels_on_no_data(scene, orthophoto, tmp_path, qtbot):
+    path = tmp_path / "edge.tif"
+    with rasterio.open(orthophoto[0]) as source:
+        pixels, profile = source.read(), source.profile
+    pixels = pixels.clip(1)
+    pixels[:, :, :100] = 0
+    with rasterio.open(path, "w", **{**profile, "nodata": 0}) as target:
+        target.write(pixels)
+    widget = scene(path, folder=tmp_path / "p.partialseg")
+    stroke(widget, (10, 20), (10, 20), 1)
+    qtbot.waitUntil(lambda: "mostly where the image has no data" in widget.banner.text, timeout=10000)
+    line = widget.classes._ignored
+    assert not line.isHidden()
+    assert line.text() == "100 labels on no data are not learnt"
+    text = "All labels of building lie where the image has no data: draw where there is imagery."
+    widget.client.received.emit(protocol.Problem(text))
+    assert widget.banner.text == text  # in the place of the viewer's own
+    stroke(widget, (40, 50), (20, 40), 2)
+    qtbot.waitUntil(lambda: line.text().startswith("300 "), timeout=10000)
+    assert widget.banner.text == text
+    stroke(widget, (80, 90), (150, 170), 1)
+    assert widget.banner.text == text  # true of the other class still
+    stroke(widget, (100, 110), (150, 170), 2)
+    assert widget.banner.text == ""
+    assert not line.isHidden()
+    assert int(widget.session.counts()[1]) == 200
+    for _ in range(4):
+        widget.session.undo()
+    assert line.isHidden()
