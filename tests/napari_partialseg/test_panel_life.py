@@ -14,7 +14,7 @@ from viewer_helpers import FakeClient, on_disk, stroke
 
 from annotations.classes import LANDCOVER_AI
 from annotations.project import Project
-from napari_partialseg import _session
+from napari_partialseg import _scene, _session
 from napari_partialseg._section import Section
 from napari_partialseg._widget import PartialSegWidget
 from trainer import protocol
@@ -287,6 +287,15 @@ def test_other_pixels_are_taken_only_where_the_ground_is_the_same(
 
 
 # ----------------------------------------------------------------------------------------------------------- layout
+
+
+def test_the_window_is_no_larger_than_the_screen(make_napari_viewer, display):
+    viewer = make_napari_viewer(show=False)
+    room = viewer.window._qt_window.screen().availableGeometry()
+    wide, high = _scene._fitting(viewer, (9000, 9000))
+    assert room.width() - 60 < wide < room.width()
+    assert room.height() - 60 < high < room.height()
+    assert _scene._fitting(viewer, (640, 480)) == (640, 480)
 
 
 def test_the_panel_fits_a_small_window_in_both_themes(scene, orthophoto, tmp_path):
