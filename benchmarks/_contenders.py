@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainer.config import ModelConfig, ModelName, OptimConfig
-from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
 from trainer.optim import make_optimizers
 from trainer.precision import Precision
 from trainer.predict import BlockPredictor
+from trainer.step import TrainingStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
 __all__ = [
     "BANDS",
@@ -122,7 +123,7 @@ def operations(contender: Contender) -> int:
     return int(counter.get_total_flops())
 
 
-def prepare(contender: Contender, precision: Precision) -> Callable[[], None]:
+def prepare(contender: Contender, precision: Precision) -> Callable[[], object]:
     """Return a function that trains a step on, or predicts, one batch that is always the same.
 
     Parameters
@@ -145,23 +146,23 @@ def prepare(contender: Contender, precision: Precision) -> Callable[[], None]:
     return _training(precision.place(model).train(), images, labels.to(precision.device), precision)
 
 
-def _training(model: nn.Module, images: Tensor, labels: Tensor, precision: Precision) -> Callable[[], None]:
-    """Return the step of `trainer.fit.training`, without reading and augmenting."""
-    optimizers = make_optimizers(model, OptimConfig(name="adamw"))
-    scaler = precision.grad_scaler()
+def _training(model: nn.Module, images: Tensor, labels: Tensor, precision: Precision) -> Callable[[], object]:
+    """Return the step of `trainer`, without reading and augmenting."""
+    network = _FullResolution(model)
+    make_step = TrainingStep(network, make_optimizers(model, OptimConfig(name="adamw")), precision)
+    return lambda: make_step(images, labels)
 
-    def step() -> None:
-        with precision.autocast():
-            logits = _logits(model(images))
-        loss = mean_over_labelled(*partial_cross_entropy(logits, labels))
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        for optimizer in optimizers:
-            scaler.step(optimizer)
-        scaler.update()
 
-    return step
+class _FullResolution(nn.Module):
+    """The finest output of a network: MONAI's UNet++ gives a list, of which the last counts here."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits."""
+        return _logits(self.network(images))
 
 
 def _prediction(contender: Contender, model: nn.Module, images: Tensor, precision: Precision) -> Callable[[], None]:

@@ -28,12 +28,13 @@ from trainer.config import to_plain
 from trainer.finite import LastGood, is_finite
 from trainer.live_crops import LiveCrops, measure_statistics
 from trainer.live_optim import LiveOptimizer, is_last
-from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
+from trainer.optim import Average
 from trainer.optim_state import number_between
 from trainer.predict import BlockPredictor
 from trainer.prior import PriorShift
 from trainer.starting import NOTHING, begin_from
+from trainer.step import TrainingStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,19 +121,20 @@ class LiveLearner:
     def _build(self) -> None:
         self._shown = None
         self._good.forget()
-        self._scaler = self.precision.grad_scaler()
         torch.manual_seed(self.config.live.seed)
         model = build_model(self.config.model, self.image.bands, len(self.scheme))
         if self.start is not None:
             begin_from(model, self.start, self.scheme.names)
         self.model = self.precision.place(model)
         self.frozen = self.start is not None
-        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self._mean = Average(self.model, self.config.live.ema)
+        self.average = self._mean.model
         # The answers of a network that began with nothing are too unsure for long: what they say of shares is wrong.
         self.prior = PriorShift(len(self.scheme), self.config.live.prior if self.frozen else 0.0)
         known = {name.casefold() for name in (self.start.scheme.names if self.start is not None else ())}
         wanted = {name.casefold() for name in self.scheme.names}
         self.optimizer = LiveOptimizer(self.model, self.config.live, started=self.frozen, knows_classes=known >= wanted)
+        self._training = TrainingStep(self.model, self.optimizer.optimizers, self.precision)
 
     # ------------------------------------------------------------------------------------------------ training
 
@@ -197,7 +199,7 @@ class LiveLearner:
         self.prior.trained_on(targets.numpy())
         self.step_count += 1
         self.steps_since_labels += 1
-        self._update_average()
+        self._mean.update(self.model, self.step_count + 1)
         self._recent_loss = loss if self._recent_loss is None else torch.lerp(self._recent_loss, loss, _LOSS_SHARE)
         self._loss_sum += loss
         self._loss_steps += 1
@@ -205,20 +207,20 @@ class LiveLearner:
 
     def _move(self, loss: torch.Tensor) -> bool:
         """Move the weights by the gradients that there are; return False where these are not finite."""
-        finite = self.optimizer.unscale(self._scaler) and bool(torch.isfinite(loss))
+        finite = self.optimizer.unscale(self._training.scaler) and bool(torch.isfinite(loss))
         if finite:
             self.optimizer.step(self._labelled)
             self._good.stepped()
-        elif self._good.skipped(scaled=self._scaler.is_enabled()) or not is_finite(self.model):
+        elif self._good.skipped(scaled=self._training.scaler.is_enabled()) or not is_finite(self.model):
             self._go_back()
             return False
-        self._scaler.update()
+        self._training.scaler.update()
         return finite
 
     def _go_back(self) -> None:
         if self._good.go_back(self.model, self.average):
             self._shown = None
-            self._scaler = self.precision.grad_scaler()
+            self._training.reset_scaler()
             self.optimizer.forget()
         else:
             corrected = self.optimizer.corrected
@@ -269,26 +271,8 @@ class LiveLearner:
         device = self.precision.device
         inputs = self.normalisation.apply(images.to(device, non_blocking=True))
         inputs = photometric(inputs, self.config.augment, self._rng)
-        if self.precision.channels_last:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        target = targets.to(device, non_blocking=True)
-        with self.precision.autocast():
-            outputs = self.model(inputs)
-        heads = outputs if isinstance(outputs, list) else [outputs]
-        total = torch.stack([partial_cross_entropy(head, target)[0] for head in heads]).mean()
-        loss = mean_over_labelled(total, count)
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's stub
-        return loss.detach()
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # A young average follows quickly, else it would be made of the random first weights for long.
-        decay = min(self.config.live.ema, (1 + self.step_count) / (10 + self.step_count))
-        for mean, value in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
+        inputs = self.precision.images(inputs)
+        return self._training.accumulate(inputs, targets.to(device, non_blocking=True), count).mean
 
     # ---------------------------------------------------------------------------------------------- prediction
 

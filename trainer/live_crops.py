@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from annotations.region import Region
 from trainer.label_index import shrink_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from torch import nn
 
     from trainer.config import LiveConfig
     from trainer.label_index import LabelIndex
@@ -118,17 +120,6 @@ def measure_statistics(model: nn.Module, batches: Iterable[torch.Tensor], precis
     The network is in evaluation mode afterwards. Running averages lag behind weights that change with every step, most
     of all in the first seconds.
     """
-    layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    if not layers:
-        return
-    momentum = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None
-    model.train()
-    for batch in batches:
-        with precision.autocast():
-            model(batch)
+    with precision.autocast():
+        update_bn(batches, model)
     model.eval()
-    for layer, former in zip(layers, momentum, strict=True):
-        layer.momentum = former

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from trainer.optim import Muon
+from trainer.optim import inner_kernels, optimizers_for
 from trainer.optim_state import load_moments, number_between, optimizer_fits
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ class LiveOptimizer:
         slow: list[nn.Parameter] = []
         fresh: list[nn.Parameter] = []
         self._kernels: list[nn.Parameter] = []
-        first = next(model.parameters())  # sees bands, whose scales mean something: not for Muon, as its authors advise
+        inner = {id(weight) for weight in inner_kernels(model)}
         for name, weight in model.named_parameters():
-            kernel = started and weight.ndim == 4 and weight.shape[-1] == 3 and weight is not first
+            kernel = started and id(weight) in inner
             # Weights of one dimension are those of the normalisation, and biases.
             weight.requires_grad_(not started or is_last(name) or weight.ndim == 1 or live.learn == "all")
             if kernel and live.learn != "norms":
@@ -76,16 +76,9 @@ class LiveOptimizer:
                 slow.append(weight)
         self._anchor = [(weight, weight.detach().clone()) for weight in [*slow, *self._kernels]] if started else []
         rate = live.lr if started else _SCRATCH_RATE
-        groups = [{"params": slow, "lr": rate}, {"params": fresh, "lr": _FRESH_RATE * rate}]
-        fused = first.device.type in ("cpu", "cuda")
-        self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=live.weight_decay, fused=fused)
-        ]
-        if self._kernels:  # from random weights, a few hundred steps with few labels are no better with Muon
-            self.optimizers.append(Muon(self._kernels, live.muon_lr, live.weight_decay))
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["peak"] = group["lr"]
+        groups: list[dict[str, Any]] = [{"params": slow, "lr": rate}, {"params": fresh, "lr": _FRESH_RATE * rate}]
+        # From random weights, a few hundred steps with few labels are no better with Muon.
+        self.optimizers = optimizers_for(groups, live.weight_decay, self._kernels, live.muon_lr)
 
     def labels_arrived(self, changed: int | None, labelled: int, *, training: bool) -> None:
         """Raise the learning rate again, the more the more there is to learn.

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import Tensor, nn
 
     from trainer.config import OptimConfig
 
-__all__ = ["Average", "Muon", "learning_rate", "make_optimizers", "orthogonalised", "set_rates"]
+__all__ = [
+    "Average",
+    "Muon",
+    "inner_kernels",
+    "learning_rate",
+    "make_optimizers",
+    "optimizers_for",
+    "orthogonalised",
+    "set_rates",
+]
 
 
 def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
@@ -43,25 +52,63 @@ def set_rates(optimizers: Iterable[torch.optim.Optimizer], config: OptimConfig, 
 
 def make_optimizers(model: nn.Module, config: OptimConfig) -> list[torch.optim.Optimizer]:
     """Return fused Adam or AdamW for all weights, or Muon for the inner 3x3 convolutions and AdamW for the rest."""
-    decay = config.weight_decay
     if config.name != "muon":
-        kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
-        optimizers: list[torch.optim.Optimizer] = [
-            kind(model.parameters(), lr=config.lr, weight_decay=decay, fused=True)
-        ]
-    else:
-        # The first convolution sees bands, whose scales mean something; it is left to AdamW, as Muon's authors advise.
-        inner = [p for p in model.parameters() if p.ndim == 4 and p.shape[-1] == 3][1:]
-        ids = {id(p) for p in inner}
-        rest = [p for p in model.parameters() if id(p) not in ids]
-        optimizers = [
-            Muon(inner, config.lr, decay),
-            torch.optim.AdamW(rest, lr=config.adam_lr, weight_decay=decay, fused=True),
-        ]
-    for optimizer in optimizers:
+        return optimizers_for(
+            [{"params": list(model.parameters()), "lr": config.lr}], config.weight_decay, adam=config.name == "adam"
+        )
+    inner = inner_kernels(model)
+    ids = {id(p) for p in inner}
+    rest = [p for p in model.parameters() if id(p) not in ids]
+    made = optimizers_for([{"params": rest, "lr": config.adam_lr}], config.weight_decay, inner, config.lr)
+    return made[::-1]  # Muon's first: so they stand in the files of earlier versions
+
+
+def inner_kernels(model: nn.Module) -> list[nn.Parameter]:
+    """Return the weights of the 3x3 convolutions but the first: those whose steps Muon may make.
+
+    The first sees bands, whose scales mean something; it is left to AdamW, as Muon's authors advise.
+    """
+    return [p for p in model.parameters() if p.ndim == 4 and p.shape[-1] == 3][1:]
+
+
+def optimizers_for(
+    groups: Iterable[dict[str, Any]],
+    weight_decay: float,
+    kernels: Sequence[nn.Parameter] = (),
+    kernel_rate: float = 0.0,
+    *,
+    adam: bool = False,
+) -> list[torch.optim.Optimizer]:
+    """Return fused AdamW for groups of weights and, where there are kernels, Muon for these.
+
+    Parameters
+    ----------
+    groups : iterable of dict
+        As torch's optimisers take them, "params" and "lr"; groups without weights are left out.
+    weight_decay : float
+        Decoupled, for all.
+    kernels : sequence of Parameter
+        Of 3x3 convolutions; none of them in a group.
+    kernel_rate : float
+        Muon's learning rate.
+    adam : bool
+        Adam instead of AdamW: the decay is a part of the gradient.
+
+    Returns
+    -------
+    list of Optimizer
+        The rate of each group at its peak is kept as "peak", for `set_rates`.
+    """
+    kind = torch.optim.Adam if adam else torch.optim.AdamW
+    made: list[torch.optim.Optimizer] = [
+        kind([group for group in groups if group["params"]], weight_decay=weight_decay, fused=True)
+    ]
+    if kernels:
+        made.append(Muon(kernels, kernel_rate, weight_decay))
+    for optimizer in made:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
-    return optimizers
+    return made
 
 
 def orthogonalised(matrix: Tensor, rounds: int = 5) -> Tensor:
@@ -131,7 +178,8 @@ class Muon(torch.optim.Optimizer):
 class Average:
     """A moving average of a network's weights and of its running statistics.
 
-    The decay grows from 0 with the number of steps, so that the first weights, which are random, do not linger.
+    The decay grows from 0 with the number of steps, so that the first weights, which are random, do not linger. torch's
+    AveragedModel counts the steps on the device, and would have each step wait for it to know the decay.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def test_a_scaler_changes_no_weight(learner):
     for _ in range(5):
         assert go(plain)
         assert go(scaled)
-    assert scaled._scaler.get_scale() == 65536
+    assert scaled._training.scaler.get_scale() == 65536
     # A power of two: gradients come back as they were, but for those too small for float32.
     torch.testing.assert_close(weights(scaled.model), weights(plain.model), rtol=1e-5, atol=1e-7)
     assert not torch.equal(weights(plain.model), weights(learner("untrained").model))
@@ -70,7 +70,7 @@ def test_a_step_that_overflows_is_skipped_and_the_scale_halved(learner, monkeypa
     assert not go(scaled)
     assert torch.equal(weights(scaled.model), before)
     assert scaled.step_count == count
-    assert scaled._scaler.get_scale() == 32768
+    assert scaled._training.scaler.get_scale() == 32768
     assert scaled.take_notes() == []  # it looks for its size: nothing that people need to know
     assert go(scaled)
     assert torch.isfinite(weights(scaled.model)).all()

@@ -14,11 +14,11 @@ from trainer.augment import augment, photometric
 from trainer.config import ConfigError
 from trainer.distributed import all_reduce_sum, is_main, rank, world_size
 from trainer.fit.patches import batches
-from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
 from trainer.models.sync_norm import synchronised
 from trainer.optim import Average, make_optimizers, set_rates
 from trainer.precision import Precision, choose_precision
+from trainer.step import TrainingStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,10 +75,6 @@ def _require_shapes(optimizer: torch.optim.Optimizer) -> None:
                 raise ValueError(f"{name} has the shape {tuple(value.shape)}, not {tuple(parameter.shape)}")
 
 
-def _heads(output: Tensor | list[Tensor]) -> list[Tensor]:
-    return output if isinstance(output, list) else [output]
-
-
 class Training:
     """A network in training; `trainer.fit.loop.fit` runs it.
 
@@ -106,9 +102,9 @@ class Training:
         self.trained = self._wrapped()
         self.average = Average(self.model, config.optim.ema) if config.optim.ema else None
         self.optimizers = make_optimizers(self.model, config.optim)
-        self.scaler = self.precision.grad_scaler()
         weights = class_weights(config, counts)
-        self.weight = None if weights is None else torch.tensor(weights, device=self.precision.device)
+        weight = None if weights is None else torch.tensor(weights, device=self.precision.device)
+        self._make_step = TrainingStep(self.trained, self.optimizers, self.precision, weight)
         self.step = 0
         self.waited = 0.0
 
@@ -124,7 +120,7 @@ class Training:
             "model": self.model.state_dict(),
             "average": None if self.average is None else self.average.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "scaler": self.scaler.state_dict(),
+            "scaler": self._make_step.scaler.state_dict(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -135,7 +131,7 @@ class Training:
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
             _require_shapes(optimizer)
-        self.scaler.load_state_dict(state["scaler"])
+        self._make_step.scaler.load_state_dict(state["scaler"])
         self.step = int(state["step"])
 
     def _wrapped(self) -> nn.Module:
@@ -192,7 +188,8 @@ class Training:
             turn = nth * self.config.batch_size // len(patches)  # 0 but for a set gone through several times
             set_rates(self.optimizers, self.config.optim, self.step, steps)
             generators = [self._generator(epoch, turn, int(i)) for i in mine[nth]]
-            sums += self._train_step(*batch, generators)
+            loss = self._make_step(*self._prepared(*batch, generators))
+            sums += torch.stack([loss.total.double(), loss.labelled.double()])
             self.step += 1
             if self.average is not None:
                 self.average.update(self.model, self.step)
@@ -218,18 +215,3 @@ class Training:
         inputs = self.precision.images(inputs)
         self._wait(time.perf_counter() - start)  # on a GPU this is only the launching of it
         return inputs, labels
-
-    def _train_step(self, images: Tensor, labels: Tensor, generators: list[np.random.Generator]) -> Tensor:
-        inputs, labels = self._prepared(images, labels, generators)
-        with self.precision.autocast():
-            output = self.trained(inputs)
-        parts = [partial_cross_entropy(head, labels, self.weight) for head in _heads(output)]
-        total, count = torch.stack([t for t, _ in parts]).mean(), parts[0][1]
-        loss = mean_over_labelled(total, all_reduce_sum(count.clone()), world_size())
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's stub
-        for optimizer in self.optimizers:
-            self.scaler.step(optimizer)
-        self.scaler.update()
-        return torch.stack([total.detach().double(), count.double()])

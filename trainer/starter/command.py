@@ -26,7 +26,6 @@ from trainer.checkpoint import Checkpoint, save_checkpoint
 from trainer.command_line import exit_status
 from trainer.config import ConfigError, DeviceConfig, ModelConfig, OptimConfig, to_plain
 from trainer.imagery import Imagery
-from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.metrics import ConfusionMatrix
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
@@ -34,6 +33,7 @@ from trainer.optim import Average, make_optimizers, set_rates
 from trainer.precision import Precision, choose_precision
 from trainer.predict import BlockPredictor, predict_blocks
 from trainer.starter.scenes import Scenery, draw_batch, generated, label_counts, labelled_orthophotos
+from trainer.step import TrainingStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -154,7 +154,7 @@ def _train(
     weight = torch.from_numpy(rarity * counts.sum() / (rarity * counts).sum()).float().to(precision.device)
     optimizers = make_optimizers(network, _RECIPE)
     average = Average(network, _RECIPE.ema)
-    scaler = precision.grad_scaler()
+    make_step = TrainingStep(network, optimizers, precision, weight)
     rng = np.random.default_rng(command.seed)
     shares = _shares(real, scenes, command.scene_share)
     started, losses = time.monotonic(), []
@@ -162,20 +162,9 @@ def _train(
     for step in range(command.steps):
         images, labels = draw_batch([*real, *scenes], shares, command.batch_size, command.crop, command.coarsest, rng)
         set_rates(optimizers, _RECIPE, step, command.steps)
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        with precision.autocast():
-            outputs = network(precision.images(images))
-        heads = outputs if isinstance(outputs, list) else [outputs]
-        target = labels.to(precision.device)
-        parts = [partial_cross_entropy(head, target, weight) for head in heads]
-        loss = mean_over_labelled(torch.stack([total for total, _ in parts]).mean(), parts[0][1])
-        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch's stub
-        for optimizer in optimizers:
-            scaler.step(optimizer)
-        scaler.update()
+        loss = make_step(precision.images(images), labels.to(precision.device))
         average.update(network, step + 1)
-        losses.append(loss.detach())
+        losses.append(loss.mean)
         if (step + 1) % _REPORT_STEPS == 0 or step + 1 == command.steps:
             mean = float(torch.stack(losses).mean())
             say(f"step {step + 1} of {command.steps}: loss {mean:.3f}, {time.monotonic() - started:.0f} s")
