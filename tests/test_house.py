@@ -89,9 +89,10 @@ def test_module_says_what_it_offers(path):
             ["torch", "qtpy"],
         ),
         (["annotations.sample"], ["torch", "qtpy", "matplotlib"]),
+        (["trainer.commands.partialseg", "trainer.commands.random_mask"], ["torch", "qtpy", "napari"]),
         (["napari_partialseg", "napari_partialseg._widget"], ["torch"]),
     ],
-    ids=["trainer", "annotations", "sample", "napari_partialseg"],
+    ids=["trainer", "annotations", "sample", "commands", "napari_partialseg"],
 )
 def test_what_an_import_must_not_bring_along(modules, forbidden):
     code = f"import {', '.join(modules)}, sys; print(sorted(set({forbidden!r}) & set(sys.modules)))"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import torch
-
 from annotations.errors import PartialSegError
 
 if TYPE_CHECKING:
@@ -35,14 +33,11 @@ def exit_status(run: Callable[[], int | None], stopped: str | Callable[[], str])
         return run() or 0
     except PartialSegError as error:
         print(f"error: {error}", file=sys.stderr)
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
         text = str(error).partition("\n")[0] or "more was asked for than there is"
         print(f"error: out of memory ({text}). Ask for smaller blocks, batches or networks.", file=sys.stderr)
-    except RuntimeError as error:
-        # torch has no type of its own for what the processor's memory cannot hold.
-        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
-            raise
-        print("error: out of memory. Ask for smaller blocks, batches or networks.", file=sys.stderr)
     except OSError as error:
         text = error.strerror or str(error)
         print(f"error: {error.filename or 'a file'}: cannot be read or written ({text}).", file=sys.stderr)
@@ -50,3 +45,14 @@ def exit_status(run: Callable[[], int | None], stopped: str | Callable[[], str])
         print(f"\n{stopped if isinstance(stopped, str) else stopped()}", file=sys.stderr)
         return 130
     return 2
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether that is what an error means; torch, which is not imported for it, has a type only for graphics cards."""
+    text = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in text
+        or "not enough memory" in text
+    )
