@@ -1,19 +1,25 @@
-"""The report as one HTML file that needs nothing else: figures as SVG, pictures within, no script."""
+"""The report as one HTML file that needs nothing else: figures as SVG, pictures within, no script.
+
+What it says stands in page.html.j2, how it looks in page.css; here is collected what they show.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from trainer.benchmark.report.cell_files import read_curves, read_environment
 from trainer.benchmark.report.class_plots import confusion_figure, iou_figure
-from trainer.benchmark.report.gallery_html import gallery_html
+from trainer.benchmark.report.examples import examples
 from trainer.benchmark.report.groups import evenly, ranked
-from trainer.benchmark.report.html_elements import Page, details_html
 from trainer.benchmark.report.markdown import TITLE
 from trainer.benchmark.report.plots import curves_figure, labels_figure
 from trainer.benchmark.report.summary import AVERAGES, notes, summary
-from trainer.benchmark.report.svg import drawing
+from trainer.benchmark.report.svg import drawing, to_svg
 from trainer.benchmark.report.tables import cells_table, groups_table, iou_table, published_table
 from trainer.benchmark.report.wording import listed, plural
 
@@ -21,12 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from jinja2 import Template
+    from matplotlib.figure import Figure
+
     from trainer.benchmark.report.groups import Group
     from trainer.benchmark.results import CellResult
 
 __all__ = ["page"]
 
 _MATRICES: Final = 8
+_SPACE: Final = "\u00a0"
+_Text = TypeVar("_Text", bound=str)
 
 
 def page(folder: Path, cells: Sequence[CellResult], groups: Sequence[Group], setting: dict[str, Any]) -> str:
@@ -43,23 +54,58 @@ def page(folder: Path, cells: Sequence[CellResult], groups: Sequence[Group], set
     setting : dict
         Plain values.
     """
-    made = Page(TITLE)
-    counts = (
+    with drawing():
+        return _template().render(
+            title=TITLE,
+            byline=_byline(cells, groups, setting),
+            summary=summary(groups),
+            notes=notes(cells, groups),
+            averages=AVERAGES,
+            several=_several(groups),
+            paper=any(g.variant.preset == "paper" for g in groups),
+            published=published_table(groups),
+            reach=_reach(groups),
+            by_labels=groups_table(groups),
+            training=_training(folder, cells, groups),
+            classes=_classes(groups),
+            confusion=_confusion(groups),
+            examples=examples(folder, groups),
+            every_cell=cells_table(cells),
+            iou=[iou_table([c for c in cells if c.scheme == s]) for s in dict.fromkeys(c.scheme for c in cells)],
+            settings=_settings(folder, cells, setting),
+        )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("trainer.benchmark.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"tied": _tied, "svg": _svg, "plural": plural}
+    return environment.get_template("page.html.j2")
+
+
+def _tied(text: _Text) -> _Text:
+    """Keep a number on one line with its % and its deviation."""
+    tied: Any = text.replace(" %", f"{_SPACE}%").replace(" ± ", f"{_SPACE}±{_SPACE}")
+    return tied  # type: ignore[no-any-return]  # HTML stays HTML
+
+
+def _svg(figure: Figure, prefix: str, description: str) -> Markup:
+    return Markup(to_svg(figure, prefix, description))  # it escapes what it is given
+
+
+def _byline(cells: Sequence[CellResult], groups: Sequence[Group], setting: dict[str, Any]) -> list[str]:
+    counts = [
         plural(len(cells), "trained cell"),
         plural(len({g.model for g in groups}), "architecture"),
         plural(len({c.data for c in cells}), "data set"),
-    )
-    made.text("p", " · ".join([*counts, *([str(setting["data"])] if "data" in setting else [])]), "byline")
-    made.text("p", " ".join(summary(groups)), "lead")
-    for note in notes(cells, groups):
-        made.text("p", note, "note")
-    with drawing():
-        _comparison(made, groups)
-        _training(made, folder, cells, groups)
-        _classes(made, groups)
-    _examples(made, folder, groups)
-    _everything(made, folder, cells, setting)
-    return made.document()
+    ]
+    return [*counts, str(setting["data"])] if "data" in setting else counts
 
 
 def _several(groups: Sequence[Group]) -> bool:
@@ -74,115 +120,67 @@ def _seeds(groups: Sequence[Group]) -> str:
     return f"n = {counts[0]} cells each." if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} cells each."
 
 
-def _comparison(made: Page, groups: Sequence[Group]) -> None:
-    several = _several(groups)
-    deviation = "±: sample standard deviation over cells that differ in their seed alone." if several else ""
-    dagger = " († preset “paper”)" if any(g.variant.preset == "paper" for g in groups) else ""
-    caption = [
-        "The published figures are for LandCover.ai at 384 px and width 64. They stand beside for orientation: only",
-        f"the means over batches of cells with the published settings{dagger} on that data are like them.",
-        f"Best: the kept epoch; final: the last. {AVERAGES}",
-        deviation,
-    ]
-    made.text("h2", "Beside the published report")
-    made.table(published_table(groups), "Published scores and ours, on the validation split", _joined(caption))
-    caption = [
-        "Best mIoU on the validation split, from one confusion matrix.",
-        "Lines join shares of random pixels." if sum(g.labels == "random" for g in groups) > 1 else "",
-        "Dashed: full supervision" + (", its deviation as a band." if several else ".")
-        if any(g.full for g in groups)
-        else "",
-        "Clicks and scribbles stand at the share that they labelled."
-        if any(g.labels != "random" for g in groups)
-        else "",
-        "Error bars: sample standard deviation over seeds; faint dots: single seeds." if several else "",
-        _seeds(groups),
-        "Networks are set a little aside from each other." if len({g.model for g in groups}) > 1 else "",
-    ]
-    made.text("h2", "How far do sparse labels reach?")
-    made.figure(labels_figure(groups), "mIoU against the labelled share of the pixels", _joined(caption))
-    caption = [
-        "% of full: the best mIoU relative to that of the same network, setting and seed with every pixel labelled",
-        "(grey rows); a dash where there is none. Test: the kept weights.",
-        deviation,
-    ]
-    made.table(groups_table(groups), "Scores by labels", _joined(caption))
+def _reach(groups: Sequence[Group]) -> dict[str, Any]:
+    return {
+        "drawn": labels_figure(groups),
+        "shares": sum(g.labels == "random" for g in groups),
+        "full": any(g.full for g in groups),
+        "strokes": any(g.labels != "random" for g in groups),
+        "networks": len({g.model for g in groups}),
+        "seeds": _seeds(groups),
+    }
 
 
-def _joined(parts: Sequence[str]) -> str:
-    return " ".join(part for part in parts if part)
-
-
-def _training(made: Page, folder: Path, cells: Sequence[CellResult], groups: Sequence[Group]) -> None:
+def _training(folder: Path, cells: Sequence[CellResult], groups: Sequence[Group]) -> dict[str, Any] | None:
     curves = {c.name: found for c in cells if (found := read_curves(folder / c.name)) is not None}
     if not curves:
-        return
-    missing = len(cells) - len(curves)
-    caption = [
-        "By epoch. The training loss is over the labelled pixels, the validation loss over all with a ground truth.",
-        "Lines: means over seeds; bands: from the lowest to the highest seed." if _several(groups) else "",
-        f"Left out: {plural(missing, 'cell')} without a history." if missing else "",
-    ]
-    made.text("h2", "Training")
-    made.figure(curves_figure(groups, curves), "Training curves", _joined(caption))
+        return None
+    return {"drawn": curves_figure(groups, curves), "missing": len(cells) - len(curves)}
 
 
-def _classes(made: Page, groups: Sequence[Group]) -> None:
+def _classes(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Return a figure for each scheme of classes; none where no cell has scores."""
     if not any(c.val or c.test for g in groups for c in g.cells):
-        return
-    made.text("h2", "Classes")
+        return []
+    shown = []
     for scheme in dict.fromkeys(g.cells[0].scheme for g in groups):
         own = [g for g in groups if g.cells[0].scheme == scheme]
         test = any(c.test for g in own for c in g.cells)
-        splits = "the validation (filled) and the test split (hollow)" if test else "the validation split"
-        caption = [
-            f"Kept weights on {splits}, a panel for each kind of labels.",
-            "Bars: sample standard deviation over seeds." if _several(own) else "",
-            _seeds(own),
-        ]
-        made.figure(iou_figure(own), "IoU of each class", _joined(caption))
+        shown.append({"drawn": iou_figure(own), "test": test, "several": _several(own), "seeds": _seeds(own)})
+    return shown
+
+
+def _confusion(groups: Sequence[Group]) -> dict[str, Any]:
     best = [g.best for g in groups if g.best.val]
     shown = evenly(ranked(best), _MATRICES)
-    fewer = len(shown) < len(best)
-    caption = [
-        "Validation split, kept weights, in percent of the pixels of each true class; a dash where there are none.",
-        "Of each network and kind of labels the best seed." if _several(groups) else "",
-        f"Shown are {len(shown)} of {len(best)}, evenly through the ranking from best to worst." if fewer else "",
-    ]
-    made.figure(confusion_figure(shown, groups), "Confusion matrices", _joined(caption))
+    return {"drawn": confusion_figure(shown, groups), "shown": len(shown), "of": len(best)}
 
 
-def _examples(made: Page, folder: Path, groups: Sequence[Group]) -> None:
-    html, count, patches, enlarged = gallery_html(folder, groups)
-    if not html:
-        return
-    each = "1 patch" if patches == 1 else f"{patches} patches"
-    caption = [
-        f"{plural(count, 'cell')}, from few labels to many, {each} each.",
-        "The labels show kind and density of the training labels; those on these patches were not learnt from.",
-        "Where they are few, they are drawn larger than they are." if enlarged else "",
-        "Errors: wrong pixels red, unknown ground truth grey.",
-        "Confidence: the network's probability of the class that it predicts.",
-    ]
-    made.text("h2", "Examples")
-    made.content(html, "Validation patches", _joined(caption))
-
-
-def _everything(made: Page, folder: Path, cells: Sequence[CellResult], setting: dict[str, Any]) -> None:
-    made.text("h2", "All cells")
-    caption = "Epoch: the kept one of all. Waiting: share of the training time in which the network waited for data."
-    made.table(cells_table(cells), "Every cell", caption, "small")
-    for scheme in dict.fromkeys(c.scheme for c in cells):
-        own = [c for c in cells if c.scheme == scheme]
-        made.table(iou_table(own), "IoU of each class in numbers", "Kept weights.", "small")
-    made.text("h2", "Setting")
-    made.html(details_html("Setting of this report", setting))
+def _settings(
+    folder: Path, cells: Sequence[CellResult], setting: dict[str, Any]
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return titles, and names and values below each."""
     precisions = _by_value({c.name: c.precision for c in cells})
-    made.html(details_html("Precision", {k: _names(v, cells) for k, v in precisions.items()}))
     found = {c.name: e for c in cells if (e := read_environment(folder / c.name)) is not None}
     # Cells that ran on the same machine with the same versions are described once.
-    for text, names in _by_value({k: json.dumps(v, sort_keys=True) for k, v in found.items()}).items():
-        made.html(details_html(f"Environment of {_names(names, cells)}", json.loads(text)))
+    environments = _by_value({k: json.dumps(v, sort_keys=True) for k, v in found.items()})
+    return [
+        ("Setting of this report", _flat(setting)),
+        ("Precision", [(text, _names(names, cells)) for text, names in precisions.items()]),
+        *((f"Environment of {_names(names, cells)}", _flat(json.loads(text))) for text, names in environments.items()),
+    ]
+
+
+def _flat(content: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Return names and values; tables within tables get names such as "versions: torch"."""
+    rows: list[tuple[str, str]] = []
+    for key, value in content.items():
+        name = f"{before}{key}"
+        if isinstance(value, dict) and value:
+            rows += _flat(value, f"{name}: ")
+        else:
+            rows.append((name, " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)))
+    return rows
 
 
 def _by_value(values: dict[str, str]) -> dict[str, list[str]]:
