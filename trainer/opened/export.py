@@ -1,0 +1,144 @@
+"""Writing what an opened orthophoto holds into files; may run in a thread, touches no viewer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotations.errors import PartialSegError
+from annotations.export import write_class_map, write_confidence, write_labels, write_polygons
+from annotations.leftovers import sweep_leftovers
+from annotations.provenance import Provenance, file_digest
+from annotations.rasters import open_dataset
+from annotations.region import Region
+from annotations.targets import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from annotations.classes import ClassScheme
+    from annotations.georeference import Georeference
+    from trainer.opened.prepare import Prepared
+
+__all__ = ["NEEDS_PREDICTION", "Content", "protected_files", "write"]
+
+NEEDS_PREDICTION = frozenset({"map", "polygons", "confidence"})
+"""The kinds of file that are made of the prediction."""
+
+_ROWS = 512
+
+
+def protected_files(prepared: Prepared) -> tuple[Path, ...]:
+    """Return what no export may replace: the project, its orthophotos, and the files that this one consists of."""
+    ortho = prepared.ortho.path
+    found = [ortho, prepared.project.folder]
+    with suppress(PartialSegError, OSError):
+        found += [place for entry in prepared.project.images for place in (entry.path, _located(entry))]
+    if ortho.is_file():
+        with suppress(PartialSegError), open_dataset(ortho) as dataset:
+            found += [Path(name) for name in dataset.files]
+    return tuple(dict.fromkeys(found))
+
+
+def _located(entry: Any) -> Path:
+    with suppress(PartialSegError):
+        return Path(entry.locate())
+    return Path(entry.path)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What goes into a file: a copy of the pixels, and what they mean.
+
+    `checkpoint` is the file of the network that made them; None where that is not known, or nobody made them.
+    """
+
+    kind: str
+    pixels: NDArray[Any]
+    scheme: ClassScheme
+    georeference: Georeference | None
+    protected: tuple[Path, ...] = ()
+    provenance: Provenance | None = None
+    checkpoint: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        prepared: Prepared,
+        *,
+        step: int | None = None,
+        checkpoint: Path | None = None,
+        protected: tuple[Path, ...] = (),
+    ) -> Content:
+        """Copy what "map", "polygons", "confidence" or "labels" need."""
+        source = {"confidence": prepared.confidence, "labels": prepared.labels}.get(kind, prepared.prediction)
+        ortho = prepared.ortho
+        needs = kind in NEEDS_PREDICTION
+        return cls(
+            kind,
+            np.array(source),
+            prepared.project.scheme,
+            ortho.georeference,
+            (*protected_files(prepared), *protected),
+            Provenance(step=step if needs else None, image=shown(ortho.path.name), fingerprint=ortho.fingerprint),
+            checkpoint if needs else None,
+        )
+
+
+def write(
+    path: str | Path,
+    content: Content,
+    *,
+    progress: Callable[[float], None] = lambda part: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Write a file and return its path.
+
+    What killed programs left half-written in the folder is swept first.
+
+    Raises
+    ------
+    PartialSegError
+        The file cannot be written, or writing was cancelled; what was there before is untouched.
+    """
+    path = Path(path)
+    pixels, scheme, georeference = content.pixels, content.scheme, content.georeference
+    shape = (int(pixels.shape[0]), int(pixels.shape[1]))
+
+    def going_on() -> None:
+        if cancelled():
+            raise PartialSegError(f"{shown(path)}: writing was cancelled; what was there before is untouched.")
+
+    def rows() -> Iterator[tuple[Region, NDArray[np.uint8]]]:
+        for top in range(0, shape[0], _ROWS):
+            going_on()
+            region = Region(top, 0, _ROWS, shape[1]).clipped(shape)
+            yield region, pixels[region.slices]
+            progress(region.bottom / shape[0])
+        going_on()
+
+    going_on()
+    sweep_leftovers(path.parent)
+    about = content.provenance or Provenance()
+    if content.checkpoint is not None:
+        about = Provenance(
+            file_digest(content.checkpoint), about.step, about.image, about.fingerprint, created=about.created
+        )
+    common: dict[str, Any] = {"provenance": about, "protected": content.protected}
+    if content.kind == "map":
+        write_class_map(path, rows(), scheme=scheme, georeference=georeference, shape=shape, style=True, **common)
+    elif content.kind == "polygons":
+        write_polygons(path, pixels, scheme, georeference, cancelled=cancelled, **common)
+    elif content.kind == "confidence":
+        write_confidence(path, rows(), georeference=georeference, shape=shape, scheme=scheme, **common)
+    else:
+        write_labels(path, pixels, scheme=scheme, georeference=georeference, cancelled=going_on, **common)
+    progress(1.0)
+    return path
