@@ -162,7 +162,7 @@ def check_labels(
         where = ", ".join(str(int(p)) for p in place)
         hint = ""
         if int(labels[place]) == 255:
-            hint = " If 255 means unlabelled in this file, say so when you import it."
+            hint = " If 255 means unlabelled there, write -1 in its place."
         raise LabelError(
             f"{source}: value {int(labels[place])} at pixel ({where}) is not one of the {n_classes} classes "
             f"(0 to {n_classes - 1}) and not {UNLABELLED} (unlabelled). "

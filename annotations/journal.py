@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EditJournal"]
 
+STEPS: Final = 100
+"""How many can be undone, and how many redone."""
 _STRIP: Final = 64
 _HISTORY_BYTES: Final = 256 * 2**20
 
@@ -28,8 +30,8 @@ class EditJournal:
     """Notices what changed in the labels that a viewer paints into, and keeps stroke numbers and one history of it.
 
     A viewer says after each stroke where it painted (`record`); writes that nobody announced are found by comparison
-    (`sync`). Every change is one step of one history, whoever made it, so that undo takes back the newest: a viewer's
-    own history knows its brush alone, and would take a stroke where an import is meant.
+    (`changed`). Every change is one step of one history, whoever made it, so that undo takes back the newest: a
+    viewer's own history knows its brush alone, and would take a stroke where an import is meant.
 
     Parameters
     ----------
@@ -40,29 +42,18 @@ class EditJournal:
         Stroke numbers, 0 for none; the journal changes them in place.
     next_number : int
         The first number that is free.
-    history : int
-        How many steps can be undone and how many redone.
-
-    Attributes
-    ----------
-    next_number : int
-    taken : list of Stroke
-        Strokes that `sync` made; drained by `take_new_strokes`.
     """
 
-    def __init__(
-        self, labels: NDArray[np.int8], strokes: NDArray[np.uint32], next_number: int, history: int = 100
-    ) -> None:
+    def __init__(self, labels: NDArray[np.int8], strokes: NDArray[np.uint32], next_number: int) -> None:
         """Take a first look at the labels."""
         if labels.dtype != np.int8 or strokes.dtype != np.uint32 or labels.shape != strokes.shape:
             raise ValueError(f"int8 labels and uint32 strokes of one shape, not {labels.dtype}, {strokes.dtype}")
         self._labels, self._strokes = labels, strokes
         # Coded so that unlabelled is 0: zeros cost no memory until something else is written.
         self._shadow: NDArray[np.uint8] = sparse_zeros(labels.shape, np.uint8)
-        self._undo: deque[Step] = deque(maxlen=history)
-        self._redo: deque[Step] = deque(maxlen=history)
+        self._undo: deque[Step] = deque(maxlen=STEPS)
+        self._redo: deque[Step] = deque(maxlen=STEPS)
         self.next_number = max(int(next_number), 1)
-        self.taken: list[Stroke] = []
         for cell in Region.whole(labels.shape).tiles(CELL):
             block = cell.clipped(labels.shape).slices
             if (labels[block] != UNLABELLED).any():
@@ -105,7 +96,7 @@ class EditJournal:
         Parameters
         ----------
         region : Region
-            Where the viewer painted, or more; what changed elsewhere waits for `sync`.
+            Where the viewer painted, or more; what changed elsewhere waits for its turn.
         tool, origin, time
             Of the stroke; now by default.
         extra : object
@@ -173,25 +164,6 @@ class EditJournal:
         self._add(step)
         return step.region
 
-    def sync(self, region: Region | None = None) -> Region | None:
-        """Take what changed without `record`, a write from elsewhere, as one stroke of the tool "edit".
-
-        Parameters
-        ----------
-        region : Region, optional
-            Look only here; the whole image by default.
-
-        Returns
-        -------
-        Region or None
-            What changed (the stroke waits in `take_new_strokes`); None where nothing did.
-        """
-        rest = self.record(Region.whole(self._labels.shape) if region is None else region, tool="edit")
-        if rest is None:
-            return None
-        self.taken.append(rest[1])
-        return rest[0]
-
     # ------------------------------------------------------------------------------------------------- the history
 
     def push(self, extra: Any) -> None:
@@ -220,7 +192,7 @@ class EditJournal:
     def undo(self) -> Step | None:
         """Give labels and stroke numbers back as they were before the newest step; return it, None where none is left.
 
-        What changed since the last `record` or `sync` is not in the history yet: take it in first.
+        What changed since the last `record` is not in the history yet: take it in first.
         """
         return self._follow(back=True)
 
@@ -232,11 +204,6 @@ class EditJournal:
         """Return a stroke number for a change that is made elsewhere (see `record_places`)."""
         number, self.next_number = self.next_number, self.next_number + 1
         return number
-
-    def take_new_strokes(self) -> list[Stroke]:
-        """Return the strokes that `sync` made since the last call."""
-        strokes, self.taken = self.taken, []
-        return strokes
 
     def _follow(self, *, back: bool) -> Step | None:
         stack, other = (self._undo, self._redo) if back else (self._redo, self._undo)

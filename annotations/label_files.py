@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["read_mask"]
 
 _LARGEST = 2.0**31
+_ALSO_UNLABELLED = 255
 
 
 def read_mask(
@@ -28,7 +29,6 @@ def read_mask(
     *,
     n_classes: int,
     shape: tuple[int, int] | None = None,
-    unlabelled: int | None = 255,
     georeference: Georeference | None = None,
     assume_aligned: bool = True,
 ) -> NDArray[np.int8]:
@@ -42,13 +42,12 @@ def read_mask(
     ----------
     path : str or Path
         One-band raster of class numbers (beside transparency; floats if they are whole), .npy, or a zarr array's
-        folder. What it marks as missing (nodata, a mask band, transparency, not a number) is unlabelled.
+        folder. What it marks as missing (nodata, a mask band, transparency, not a number) is unlabelled, and so are -1
+        and 255.
     n_classes : int
         Number of classes; values from 0.
     shape : tuple of int, optional
         (H, W) of the image; the file's own where not given.
-    unlabelled : int, optional
-        A value that stands for unlabelled, besides -1 and what the file marks as missing.
     georeference : Georeference, optional
         Of the image; needs `shape`.
     assume_aligned : bool
@@ -74,14 +73,12 @@ def read_mask(
         raise ValueError("a georeference says nothing without the shape of its image")
     with open_label_source(path) as source:
         if shape is None:
-            return _classes(path, *source.read(None), n_classes=n_classes, unlabelled=unlabelled)
+            return _classes(path, *source.read(None), n_classes=n_classes)
         shape = (int(shape[0]), int(shape[1]))
         own, image = Grid.of(source.georeference, source.shape), Grid.of(georeference, shape)
         if own is not None and image is not None:
             window = window_of(path, own, image)
-            labels = _classes(
-                path, *source.read(window), n_classes=n_classes, unlabelled=unlabelled, offset=(window.top, window.left)
-            )
+            labels = _classes(path, *source.read(window), n_classes=n_classes, offset=(window.top, window.left))
             return lay_onto(path, labels, own, window, image)
         if source.shape != shape:
             raise LabelError(
@@ -95,7 +92,7 @@ def read_mask(
                 f"{path}: {which} does not say where it lies, the other does; both have {shape[0]} x {shape[1]} "
                 "pixels. Take it as lying on the orthophoto pixel by pixel, or give it a georeference."
             )
-        return _classes(path, *source.read(None), n_classes=n_classes, unlabelled=unlabelled)
+        return _classes(path, *source.read(None), n_classes=n_classes)
 
 
 def _classes(
@@ -104,7 +101,6 @@ def _classes(
     valid: NDArray[np.bool_] | None,
     *,
     n_classes: int,
-    unlabelled: int | None,
     offset: tuple[int, int] = (0, 0),
 ) -> NDArray[np.int8]:
     """Turn what a file holds into labels; `offset` is where the values begin in it, for the messages."""
@@ -113,11 +109,11 @@ def _classes(
         values, missing = _whole(path, values, missing, offset)
     kept = np.where(missing, values.dtype.type(0), values) if missing.any() else values
     try:
-        labels = check_labels(kept, n_classes, str(path), unlabelled=unlabelled)
+        labels = check_labels(kept, n_classes, str(path), unlabelled=_ALSO_UNLABELLED)
     except LabelError:
         if offset == (0, 0):
             raise
-        raise _misplaced(path, kept, n_classes, unlabelled, offset) from None
+        raise _misplaced(path, kept, n_classes, offset) from None
     labels[missing] = UNLABELLED
     return labels
 
@@ -139,13 +135,10 @@ def _whole(
     return kept.astype(np.int32), missing
 
 
-def _misplaced(
-    path: Path, values: NDArray[Any], n_classes: int, unlabelled: int | None, offset: tuple[int, int]
-) -> LabelError:
+def _misplaced(path: Path, values: NDArray[Any], n_classes: int, offset: tuple[int, int]) -> LabelError:
     """Word the refusal of a value in a part of a file with its place in the whole file."""
     bad = (values >= n_classes) | (values < UNLABELLED if values.dtype.kind == "i" else False)
-    if unlabelled is not None:
-        bad &= values != unlabelled
+    bad &= values != _ALSO_UNLABELLED
     row, column = np.unravel_index(int(np.argmax(bad)), values.shape)
     return LabelError(
         f"{path}: value {int(values[row, column])} at pixel ({row + offset[0]}, {column + offset[1]}) is not one of "

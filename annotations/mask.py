@@ -21,6 +21,8 @@ __all__ = ["MASK_FORMAT", "SparseMask", "read_mask"]
 
 MASK_FORMAT: Final = 1
 _KEY: Final = "partialseg"
+CHUNK: Final = 512
+"""Side of a chunk of a new mask, in pixels."""
 _LARGEST_CHUNK: Final = 8192
 
 
@@ -51,7 +53,6 @@ class SparseMask:
         *,
         fingerprint: str = "",
         georeference: Georeference | None = None,
-        chunk: int = 512,
     ) -> SparseMask:
         """Make an array in which every pixel is unlabelled.
 
@@ -65,8 +66,6 @@ class SparseMask:
         fingerprint : str
             Of the orthophoto.
         georeference : Georeference, optional
-        chunk : int
-            Side of a chunk in pixels.
 
         Raises
         ------
@@ -85,7 +84,7 @@ class SparseMask:
         array = zarr.create_array(
             path,
             shape=shape,
-            chunks=(chunk, chunk),
+            chunks=(CHUNK, CHUNK),
             dtype="int8",
             fill_value=UNLABELLED,
             attributes={_KEY: attributes},

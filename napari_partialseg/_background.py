@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -39,9 +38,7 @@ class Job(QObject):
     Attributes
     ----------
     error : BaseException or None
-        What `failed` tells of.
-    traceback : str
-        Of an error that nobody foresaw.
+        What `failed` tells of, its traceback with it.
     """
 
     progress = Signal(float)
@@ -65,7 +62,6 @@ class Job(QObject):
         self._outcome: tuple[Any, Any] | None = None  # a signal and what it takes, until it is handed out
         self._thread = threading.Thread(target=self._run, name="partialseg-job", daemon=True)
         self.error: BaseException | None = None
-        self.traceback = ""
         self._part.connect(self._tell_part, Qt.ConnectionType.QueuedConnection)
         self._ended.connect(self._hand_out, Qt.ConnectionType.QueuedConnection)
 
@@ -99,7 +95,6 @@ class Job(QObject):
             outcome = (self.failed, str(error))
         except Exception as error:
             self.error = error
-            self.traceback = traceback.format_exc()
             outcome = (self.failed, f"Unexpected error: {type(error).__name__}: {error}")
         with self._lock:
             wanted = not self._cancel.is_set()

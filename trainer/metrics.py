@@ -78,14 +78,11 @@ class Scores:
         Mean of those that are not NaN; NaN where there are none.
     accuracy : float
         Share of pixels that are right; NaN where none were counted.
-    support : tuple of int
-        Pixels of each class in the truth.
     """
 
     iou: tuple[float, ...]
     miou: float
     accuracy: float
-    support: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; NaN becomes None, which JSON has a word for."""
@@ -110,5 +107,4 @@ def scores(matrix: Tensor) -> Scores:
         iou=tuple(float(v) for v in iou),
         miou=float(iou.nanmean()),
         accuracy=float(right.sum()) / total if total else math.nan,
-        support=tuple(int(v) for v in counts.sum(1)),
     )

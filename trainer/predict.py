@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Read = Callable[[Region], NDArray[Any]]
     Block = tuple[Region, NDArray[np.uint8], NDArray[np.uint8]]
 
-__all__ = ["BlockPredictor", "outer_region", "predict_block", "predict_blocks", "predict_raster", "read_with_halo"]
+__all__ = ["BlockPredictor", "outer_region", "predict_block", "predict_blocks", "read_with_halo"]
 
 
 class BlockPredictor:
@@ -172,8 +172,24 @@ def predict_blocks(
     """Yield region, classes and confidence of each block of an image, row by row.
 
     Blocks are the cells of the grid of `block` px anchored at (0, 0), clipped to the image. While one batch is
-    predicted a thread reads the next. The arguments are those of `predict_raster`; the iterator ends early when
-    `cancelled` says so.
+    predicted a thread reads the next.
+
+    Parameters
+    ----------
+    predictor : BlockPredictor
+        The network.
+    read : callable
+        Returns the pixels (h, w, bands) of a region inside the image; called from another thread.
+    shape : tuple of int
+        (H, W) of the image.
+    block : int
+        Side of the blocks in pixels.
+    batch_size : int
+        Blocks predicted at once.
+    valid : callable, optional
+        Returns which pixels (h, w) of a region count; the others get class 255 and confidence 0.
+    cancelled : callable, optional
+        Asked before each batch; the iterator ends early when it says so.
     """
     cells = [cell.clipped(shape) for cell in Region.whole(shape).tiles(block)]
 
@@ -216,62 +232,3 @@ def predict_blocks(
                     classes = np.where(counted, classes, np.uint8(NOT_PREDICTED))
                     confidence = np.where(counted, confidence, np.uint8(0))
                 yield cell, classes, confidence
-
-
-def predict_raster(
-    predictor: BlockPredictor,
-    read: Read,
-    shape: tuple[int, int],
-    *,
-    write: Callable[[Region, NDArray[np.uint8], NDArray[np.uint8]], None],
-    block: int = 512,
-    batch_size: int = 1,
-    valid: Callable[[Region], NDArray[np.bool_]] | None = None,
-    progress: Callable[[float], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> bool:
-    """Predict a whole image.
-
-    Parameters
-    ----------
-    predictor : BlockPredictor
-        The network.
-    read : callable
-        Returns the pixels (h, w, bands) of a region inside the image; called from another thread.
-    shape : tuple of int
-        (H, W) of the image.
-    write : callable
-        Takes region, classes and confidence (uint8) of each finished block.
-    block : int
-        Side of the blocks in pixels.
-    batch_size : int
-        Blocks predicted at once.
-    valid : callable, optional
-        Returns which pixels (h, w) of a region count; the others get class 255 and confidence 0.
-    progress : callable, optional
-        Takes the share done, 0 to 1.
-    cancelled : callable, optional
-        Asked before each batch.
-
-    Returns
-    -------
-    bool
-        Whether it was finished, not cancelled.
-    """
-    done = 0
-    for region, classes, confidence in predict_blocks(
-        predictor, read, shape, block=block, batch_size=batch_size, valid=valid, cancelled=cancelled
-    ):
-        write(region, classes, confidence)
-        done += region.height * region.width
-        if progress is not None:
-            progress(done / (shape[0] * shape[1]))
-    return done == shape[0] * shape[1]
-
-
-if __name__ == "__main__":
-    import sys
-
-    from trainer.predict_command import main
-
-    sys.exit(main())

@@ -18,10 +18,12 @@ __all__ = ["Job", "TileSchedule", "level_for"]
 NEVER: Final = -1
 _NOTHING: Final = 99  # the level of a cell that was never predicted: coarser than all
 _COARSEST: Final = 4
+_LEAST: Final = 256
+"""Pixels along the shorter side that a halved image has at least."""
 _LENIENCE: Final = 0.1  # a pixel of 1.07 dots is not seen as one
 
 
-def level_for(pixels_per_dot: float, shape: tuple[int, int], least: int = 256) -> int:
+def level_for(pixels_per_dot: float, shape: tuple[int, int]) -> int:
     """Return how often to halve the image for a view: as often as its pixels stay no larger than a dot on the screen.
 
     Parameters
@@ -30,13 +32,11 @@ def level_for(pixels_per_dot: float, shape: tuple[int, int], least: int = 256) -
         Image pixels across a dot of the screen; above 1 when zoomed out.
     shape : tuple of int
         (H, W) of the image.
-    least : int
-        The halved image has at least this many pixels along its shorter side, or is not halved.
     """
     if not pixels_per_dot > 1 or math.isinf(pixels_per_dot):
         return 0
     level = min(math.floor(math.log2(pixels_per_dot) + _LENIENCE), _COARSEST)
-    while level > 0 and min(shape) >> level < least:
+    while level > 0 and min(shape) >> level < _LEAST:
         level -= 1
     return level
 

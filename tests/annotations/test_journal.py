@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotations import journal as journal_module
 from annotations.drawing import disc
 from annotations.journal import EditJournal
 from annotations.region import Region
@@ -57,8 +58,7 @@ def test_undo_and_redo_give_whole_snapshots_back(steps):
             number += 1
         np.testing.assert_array_equal(labels, states[now][0])
         np.testing.assert_array_equal(strokes, states[now][1])
-        assert journal.sync() is None
-    assert journal.take_new_strokes() == []
+        assert journal.changed().empty
 
 
 @pytest.mark.parametrize("part", [1.0, 0.3, 0.001])
@@ -82,15 +82,16 @@ def test_an_edit_over_many_cells_is_given_back(part):
     np.testing.assert_array_equal(strokes, numbers)
 
 
-def test_a_write_from_elsewhere_becomes_an_edit():
+def test_a_write_from_elsewhere_is_found_and_becomes_an_edit():
     labels, strokes, journal = fresh()
     labels[3:5, 7:9] = 2
-    assert journal.sync() == Region(3, 7, 2, 2)
-    (stroke,) = journal.take_new_strokes()
+    assert journal.changed() == Region(3, 7, 2, 2)
+    region, stroke = journal.record(Region.whole(SHAPE), tool="edit")
+    assert region == Region(3, 7, 2, 2)
     assert (stroke.number, stroke.label, stroke.tool) == (1, 2, "edit")
     assert (strokes[3:5, 7:9] == 1).all()
     assert strokes.sum() == 4
-    assert journal.take_new_strokes() == []
+    assert journal.changed().empty
 
 
 def test_what_another_wrote_into_both_arrays_is_a_step():
@@ -102,7 +103,7 @@ def test_what_another_wrote_into_both_arrays_is_a_step():
     before = strokes.reshape(-1)[places]
     labels.reshape(-1)[places], strokes.reshape(-1)[places] = (1, 2, 3), number  # the first has this label already
     assert journal.record_places(places, before, extra="point") == Region(5, 5, 26, 26)
-    assert journal.sync() is None
+    assert journal.changed().empty
     assert journal.undo().extra == "point"
     assert (strokes[0:10, 0:10] == 1).all()
     assert ((labels >= 0) == (strokes > 0)).all()
@@ -120,7 +121,7 @@ def test_a_change_that_is_refused_goes_back():
     journal.record(Region.whole(SHAPE), tool="paint")
     labels[2:5, 3:6] = 100
     journal.put_back(Region(2, 3, 3, 3), labels[2:5, 3:6] == 100)
-    assert journal.sync() is None
+    assert journal.changed().empty
     assert labels[3, 4] == 1
     assert (labels >= 0).sum() == 1
 
@@ -129,7 +130,7 @@ def test_labels_that_are_there_at_the_start_are_no_change():
     labels, strokes = np.full((700, 600), -1, np.int8), np.zeros((700, 600), np.uint32)
     labels[600:, 550:], strokes[600:, 550:] = 4, 7
     journal = EditJournal(labels, strokes, 8)
-    assert journal.sync() is None
+    assert journal.changed().empty
     labels[650, 560] = -1
     assert journal.record(Region.whole(labels.shape), tool="erase")[1].number == 8
     assert strokes[650, 560] == 0
@@ -142,12 +143,13 @@ def test_full_search_sees_every_single_pixel_at_odd_sizes():
         for _ in range(20):
             row, column = (int(rng.integers(n)) for n in shape)
             labels[row, column] = 0 if labels[row, column] else 1
-            assert journal.sync() == Region(row, column, 1, 1)
+            assert journal.record(Region.whole(shape), tool="edit")[0] == Region(row, column, 1, 1)
 
 
-def test_history_is_bounded_and_labels_stay_true_beyond_it():
+def test_history_is_bounded_and_labels_stay_true_beyond_it(monkeypatch):
+    monkeypatch.setattr(journal_module, "STEPS", 3)
     labels, strokes = np.full((8, 64), -1, np.int8), np.zeros((8, 64), np.uint32)
-    journal = EditJournal(labels, strokes, 1, history=3)
+    journal = EditJournal(labels, strokes, 1)
     for n in range(6):
         labels[:, n] = n % 3
         journal.record(Region.whole(labels.shape), tool="paint")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.errors import NotGeoreferencedWarning
 
-from annotations.classes import LANDCOVER_AI, ClassScheme
+from annotations import mask as mask_module
+from annotations.classes import LANDCOVER_AI, ClassScheme, check_labels
 from annotations.errors import LabelError, ProjectError, ProjectVersionError, RasterError
 from annotations.georeference import Georeference
 from annotations.mask import SparseMask, read_mask
@@ -34,9 +35,10 @@ def regions():
 
 
 @given(st.lists(st.tuples(regions(), st.integers(-1, 4)), max_size=5), regions())
-def test_a_write_is_read_back_and_touches_only_its_chunks(tmp_path, earlier, region):
+def test_a_write_is_read_back_and_touches_only_its_chunks(tmp_path, monkeypatch, earlier, region):
+    monkeypatch.setattr(mask_module, "CHUNK", 32)
     path = tmp_path / f"{uuid.uuid4()}.zarr"
-    mask = SparseMask.create(path, SHAPE, LANDCOVER_AI, chunk=32)
+    mask = SparseMask.create(path, SHAPE, LANDCOVER_AI)
     model = np.full(SHAPE, -1, np.int8)
     for place, label in earlier:
         mask.write(place, np.full(place.shape, label, np.int8))
@@ -55,8 +57,9 @@ def test_a_write_is_read_back_and_touches_only_its_chunks(tmp_path, earlier, reg
     np.testing.assert_array_equal(again.counts(), [(model == c).sum() for c in range(5)])
 
 
-def test_erased_chunks_leave_no_file(tmp_path):
-    mask = SparseMask.create(tmp_path / "m.zarr", SHAPE, LANDCOVER_AI, chunk=32)
+def test_erased_chunks_leave_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(mask_module, "CHUNK", 32)
+    mask = SparseMask.create(tmp_path / "m.zarr", SHAPE, LANDCOVER_AI)
     assert chunk_files(mask.path) == {}
     place = Region(0, 0, 40, 20)
     mask.write(place, np.zeros(place.shape, np.int8))
@@ -140,8 +143,8 @@ def test_255_and_nodata_are_unlabelled_in_every_kind_of_file(tmp_path, kind):
     else:
         save(path, values, driver="GTiff" if kind == "tif" else "PNG")
     assert read_mask(path, n_classes=5).tolist() == [[0, 1, 2], [4, -1, 3]]
-    with pytest.raises(LabelError, match=r"value 255 at pixel \(1, 1\).*say so when you import"):
-        read_mask(path, n_classes=5, unlabelled=None)
+    with pytest.raises(LabelError, match=r"value 255 at pixel \(1, 1\).*write -1 in its place"):
+        check_labels(values, 5, "values from elsewhere")
     with pytest.raises(LabelError, match=rf"truth\.{kind}: value 4 at pixel \(1, 0\) is not one of the 4 classes"):
         read_mask(path, n_classes=4)
     with pytest.raises(LabelError, match=r"2 x 3 pixels .* 3 x 2"):

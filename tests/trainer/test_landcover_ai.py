@@ -13,7 +13,7 @@ from rasterio.transform import Affine
 from annotations.errors import LabelError, RasterError
 from annotations.region import Region
 from trainer.config import FitConfig, LabelConfig, ModelConfig
-from trainer.fit.patches import batches, dataset_normalisation, labelled_counts, load_patches, resize
+from trainer.fit.patches import batches, dataset_normalisation, labelled_counts, read_all, resize
 from trainer.landcover_ai import DatasetError, patch_region, read_patches, read_split
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def test_a_label_above_the_scheme_is_named_with_file_and_place(folder: Path, dty
 def test_labels_are_the_same_whatever_is_read_with_them(folder: Path) -> None:
     config = FitConfig(model=ModelConfig(levels=3), input_size=512, seed=5)
     patches = read_split(folder, "train")
-    tenth, all_pixels, of_all = load_patches(
-        patches, config, 5, [LabelConfig(fraction=0.1), LabelConfig(fraction=1.0), LabelConfig(fraction=0.1, per="all")]
-    )
-    (again,) = load_patches(patches, config, 5, [LabelConfig(fraction=0.1)])
+    read = read_all(patches, config, 5)
+    choices = LabelConfig(fraction=0.1), LabelConfig(fraction=1.0), LabelConfig(fraction=0.1, per="all")
+    tenth, all_pixels, of_all = (read.labelled(choice, config.seed)[0] for choice in choices)
+    again, _ = read_all(patches, config, 5).labelled(LabelConfig(fraction=0.1), config.seed)
     assert torch.equal(tenth.labels, again.labels)
     assert tenth.images is all_pixels.images
     for index, name in enumerate(tenth.names):
@@ -138,17 +138,15 @@ def test_labels_are_the_same_whatever_is_read_with_them(folder: Path) -> None:
         assert int(drawn.sum()) == round(0.1 * int(known.sum()))
         assert torch.equal(tenth.labels[index][drawn], all_pixels.labels[index][drawn])
         assert int((of_all.labels[index] >= 0).sum()) == round(0.1 * 512 * 512), name
-    other = FitConfig(config.model, input_size=512, seed=6)
-    (other_seed,) = load_patches(patches, other, 5, [LabelConfig(fraction=0.1)])
+    other_seed, _ = read.labelled(LabelConfig(fraction=0.1), 6)
     assert not torch.equal(other_seed.labels, tenth.labels)
     assert not torch.equal(tenth.labels[0] >= 0, tenth.labels[1] >= 0)  # each patch has its own
     assert labelled_counts(tenth, 5) == [int((tenth.labels == k).sum()) for k in range(5)]
 
 
 def test_resized_labels_stay_under_their_pixels(folder: Path) -> None:
-    (small,) = load_patches(
-        read_split(folder, "train"), FitConfig(model=ModelConfig(levels=3), input_size=192), 5, [None]
-    )
+    config = FitConfig(model=ModelConfig(levels=3), input_size=192)
+    small, _ = read_all(read_split(folder, "train"), config, 5).labelled(None, 0)
     assert small.images.shape == (4, 3, 192, 192)
     known = small.labels >= 0
     agrees = (small.images[:, 0].float() - 40 * small.labels.float()).abs() < 1
@@ -165,7 +163,7 @@ def test_resize_takes_pixels_from_their_centres() -> None:
 
 def test_normalisation_of_the_data_set(folder: Path) -> None:
     config = FitConfig(model=ModelConfig(levels=3), input_size=128)
-    (patches,) = load_patches(read_split(folder, "train"), config, 5, [None])
+    patches, _ = read_all(read_split(folder, "train"), config, 5).labelled(None, 0)
     normalised = dataset_normalisation(config, patches).apply(patches.images)
     np.testing.assert_allclose(normalised.mean((0, 2, 3)), 0, atol=1e-4)
     np.testing.assert_allclose(normalised.std((0, 2, 3)), 1, atol=1e-3)
@@ -173,7 +171,7 @@ def test_normalisation_of_the_data_set(folder: Path) -> None:
 
 def test_batches_come_in_order(folder: Path) -> None:
     config = FitConfig(model=ModelConfig(levels=3), input_size=128)
-    (patches,) = load_patches(read_split(folder, "train"), config, 5, [None])
+    patches, _ = read_all(read_split(folder, "train"), config, 5).labelled(None, 0)
     wanted = [np.array([3, 0]), np.array([1]), np.array([2, 2, 1])]
     for (images, labels), indices in zip(batches(patches, wanted), wanted, strict=True):
         assert torch.equal(images, patches.images[indices])

@@ -21,7 +21,7 @@ from trainer.config import ModelConfig
 from trainer.models import build_model
 from trainer.normalisation import IMAGENET, Normalisation
 from trainer.precision import Precision
-from trainer.predict import BlockPredictor, outer_region, predict_block, predict_raster, read_with_halo
+from trainer.predict import BlockPredictor, outer_region, predict_block, predict_blocks, read_with_halo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,27 +59,19 @@ def test_every_pixel_is_predicted_once_and_in_its_place(
     valid[: height // 2] = False
     out = np.full((height, width), 77, np.uint8)
     times = np.zeros((height, width), int)
-    shares: list[float] = []
-
-    def write(region: Region, classes: np.ndarray, confidence: np.ndarray) -> None:
-        out[region.slices] = classes
-        times[region.slices] += 1
-        assert ((confidence == 0) == (classes == NOT_PREDICTED)).all()
-
-    assert predict_raster(
+    for region, classes, confidence in predict_blocks(
         echo(),
         lambda r: image[r.slices],
         (height, width),
         block=block,
         batch_size=batch_size,
-        write=write,
         valid=lambda r: valid[r.slices],
-        progress=shares.append,
-    )
+    ):
+        out[region.slices] = classes
+        times[region.slices] += 1
+        assert ((confidence == 0) == (classes == NOT_PREDICTED)).all()
     assert (times == 1).all()
     np.testing.assert_array_equal(out, np.where(valid, image[..., 0], NOT_PREDICTED))
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
 
 
 @given(
@@ -116,11 +108,8 @@ def test_blocks_of_any_size_give_the_same_map(name: str) -> None:
 
     def whole(block: int) -> tuple[np.ndarray, np.ndarray]:
         classes, confidence = np.zeros((2, 60, 76), np.uint8)
-
-        def write(region: Region, a: np.ndarray, b: np.ndarray) -> None:
+        for region, a, b in predict_blocks(predictor, lambda r: image[r.slices], (60, 76), block=block):
             classes[region.slices], confidence[region.slices] = a, b
-
-        predict_raster(predictor, lambda r: image[r.slices], (60, 76), block=block, write=write)
         return classes, confidence
 
     classes, confidence = whole(512)
@@ -144,15 +133,8 @@ def test_cancelling_stops_before_the_next_batch() -> None:
         threads.add(threading.get_ident())
         return image[region.slices]
 
-    done = predict_raster(
-        echo(),
-        read,
-        (64, 64),
-        block=8,
-        write=lambda region, *_: written.append(region),
-        cancelled=lambda: len(written) >= 3,
-    )
-    assert not done
+    for region, *_ in predict_blocks(echo(), read, (64, 64), block=8, cancelled=lambda: len(written) >= 3):
+        written.append(region)
     assert len(written) == 3
     assert threading.get_ident() not in threads  # read ahead, while the network works
 
@@ -162,7 +144,7 @@ def test_an_error_while_reading_arrives() -> None:
         raise OSError("torn file")
 
     with pytest.raises(OSError, match="torn file"):
-        predict_raster(echo(), read, (64, 64), block=8, write=lambda *_: None)
+        list(predict_blocks(echo(), read, (64, 64), block=8))
 
 
 def test_confidence_is_the_probability_of_the_class() -> None:

@@ -34,7 +34,6 @@ __all__ = [
     "choose_labels",
     "dataset_normalisation",
     "labelled_counts",
-    "load_patches",
     "read_all",
     "resize",
     "shrink_labels",
@@ -193,9 +192,7 @@ def shrink_labels(labels: Tensor, size: int) -> Tensor:
     return result
 
 
-def read_all(
-    patches: Sequence[Patch], config: FitConfig, n_classes: int, progress: Callable[[float], None] | None = None
-) -> Patches:
+def read_all(patches: Sequence[Patch], config: FitConfig, n_classes: int) -> Patches:
     """Read patches once.
 
     Parameters
@@ -206,16 +203,14 @@ def read_all(
         Gives the input size.
     n_classes : int
         Number of classes.
-    progress : callable, optional
-        Takes the share done.
     """
     # Sheet by sheet, since opening a file costs more than reading a patch of it.
     order = sorted(range(len(patches)), key=lambda i: (patches[i].image, i))
     images: Tensor | None = None
     truths: Tensor | None = None
     missing: list[int] = []
-    for done, (index, (_, pixels, truth)) in enumerate(
-        zip(order, read_patches([patches[i] for i in order], n_classes, missing.append), strict=True), 1
+    for index, (_, pixels, truth) in zip(
+        order, read_patches([patches[i] for i in order], n_classes, missing.append), strict=True
     ):
         shrunk = resize(
             torch.from_numpy(pixels).permute(2, 0, 1)[None], config.input_size, labels=False, antialias=config.antialias
@@ -225,8 +220,6 @@ def read_all(
             truths = torch.empty(len(patches), *truth.shape, dtype=torch.int8)
         images[index] = shrunk[0]
         truths[index] = torch.from_numpy(truth)
-        if progress is not None:
-            progress(done / len(patches))
     if images is None or truths is None:
         raise DatasetError("there are no patches to read")
     imagery = _imagery(patches, truths.shape[-1] / config.input_size)
@@ -243,14 +236,6 @@ def _imagery(patches: Sequence[Patch], scale: float) -> Imagery | None:
         found.append(Imagery.of(ortho))
         ortho.close()
     return Imagery.of_several(found, scale)
-
-
-def load_patches(
-    patches: Sequence[Patch], config: FitConfig, n_classes: int, labels: Sequence[LabelConfig | None]
-) -> list[PatchSet]:
-    """Read patches once, and label them in several ways; None stands for the whole ground truth. They share images."""
-    read = read_all(patches, config, n_classes)
-    return [read.labelled(choice, config.seed)[0] for choice in labels]
 
 
 def dataset_normalisation(config: FitConfig, patches: PatchSet) -> Normalisation:
