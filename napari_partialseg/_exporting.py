@@ -12,10 +12,10 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from annotations.errors import PartialSegError
 from annotations.targets import GEOTIFF, POLYGONS, check_target, shown
 from napari_partialseg._background import Job
-from napari_partialseg._export import NEEDS_PREDICTION, Content, protected_files, write
 from napari_partialseg._export_panel import KINDS, ExportPanel, with_ending
 from napari_partialseg._words import as_text
 from trainer import protocol
+from trainer.opened.export import NEEDS_PREDICTION, Content, protected_files, write
 
 if TYPE_CHECKING:
     from napari_partialseg._session import Session

@@ -12,7 +12,7 @@ from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project import Project
 from napari_partialseg._background import Job
-from napari_partialseg._prepare import Prepared, prepare
+from trainer.opened.prepare import Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable

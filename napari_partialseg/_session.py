@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from annotations.labelling import Change
     from annotations.region import Region
-    from napari_partialseg._prepare import Prepared
     from napari_partialseg._worker_client import WorkerClient
+    from trainer.opened.prepare import Prepared
 
 __all__ = ["Session"]
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from annotations.classes import ClassScheme
     from napari_partialseg._background import Job
-    from napari_partialseg._prepare import Prepared
+    from trainer.opened.prepare import Prepared
 
 __all__ = ["PartialSegWidget"]
 

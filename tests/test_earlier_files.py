@@ -19,13 +19,13 @@ import torch
 from annotations.classes import ClassScheme, LandClass
 from annotations.region import Region
 from annotations.shared_array import SharedArray
-from napari_partialseg._prepare import prepare
 from trainer import protocol
 from trainer.benchmark.report.write import collect, write_report
 from trainer.checkpoint import load_checkpoint
 from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, OptimConfig, WorkConfig, from_plain
 from trainer.fit.loop import BEST, LAST, fit
 from trainer.live_session import LiveSession
+from trainer.opened.prepare import prepare
 
 sys.path.insert(0, str(Path(__file__).parent / "trainer"))
 

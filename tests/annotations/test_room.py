@@ -39,7 +39,7 @@ def declared(path, side):
 
 
 def test_a_small_file_that_says_it_is_enormous(tmp_path):
-    from napari_partialseg._prepare import prepare
+    from trainer.opened.prepare import prepare
 
     path = declared(tmp_path / "huge.tif", 1_000_000)
     assert path.stat().st_size < 2**20
@@ -52,7 +52,7 @@ def test_a_small_file_that_says_it_is_enormous(tmp_path):
 
 
 def test_a_disk_without_room_for_what_is_shown(tmp_path, monkeypatch):
-    from napari_partialseg._prepare import prepare
+    from trainer.opened.prepare import prepare
 
     path = declared(tmp_path / "large.tif", 4096)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=50_000_000))
