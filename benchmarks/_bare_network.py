@@ -14,7 +14,7 @@ import torch
 from trainer.checkpoint import load_checkpoint
 from trainer.config import DeviceConfig
 from trainer.precision import choose_precision
-from trainer.predict import BlockPredictor
+from trainer.predict.blocks import BlockPredictor
 
 __all__ = ["main"]
 

@@ -15,7 +15,7 @@ from trainer.models import build_model
 from trainer.normalisation import Normalisation
 from trainer.optim import make_optimizers
 from trainer.precision import Precision
-from trainer.predict import BlockPredictor
+from trainer.predict.blocks import BlockPredictor
 from trainer.step import TrainingStep
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from trainer.live_optim import LiveOptimizer, is_last
 from trainer.models import build_model
 from trainer.optim import Average
 from trainer.optim_state import number_between
-from trainer.predict import BlockPredictor
+from trainer.predict.blocks import BlockPredictor
 from trainer.prior import PriorShift
 from trainer.starting import NOTHING, begin_from
 from trainer.step import TrainingStep

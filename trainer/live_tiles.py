@@ -9,13 +9,13 @@ import numpy as np
 from annotations.classes import NOT_PREDICTED
 from annotations.region import Region
 from trainer import protocol
-from trainer.predict import predict_block
+from trainer.predict.blocks import predict_block
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trainer.open_work import OpenWork
-    from trainer.predict import BlockPredictor
+    from trainer.predict.blocks import BlockPredictor
     from trainer.schedule import Job
 
 __all__ = ["predict_job"]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from annotations.orthophoto import Orthophoto
     from trainer import protocol
     from trainer.pixels import PixelSource
-    from trainer.predict import BlockPredictor
+    from trainer.predict.blocks import BlockPredictor
 
 __all__ = ["SAVE_SECONDS", "OpenWork", "merged", "scheme_of"]
 

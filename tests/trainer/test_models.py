@@ -12,7 +12,7 @@ from trainer.config import ConfigError, DeviceConfig, ModelConfig
 from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
 from trainer.models.blocks import DoublingConv
-from trainer.models.folded import folded
+from trainer.predict.folded import folded
 from trainer.precision import choose_precision
 
 KINDS = list(product(("unet", "unetplusplus"), ("transposed", "bilinear")))

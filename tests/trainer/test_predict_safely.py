@@ -20,7 +20,7 @@ from annotations.classes import LANDCOVER_AI
 from annotations.files import replacing
 from annotations.leftovers import sweep_leftovers
 from annotations.project import Project
-from trainer import predict_command
+from trainer.predict import command as predict_command
 from trainer.checkpoint import Checkpoint, load_checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ModelConfig
 from trainer.imagery import Imagery

@@ -19,7 +19,7 @@ from trainer.imagery import Imagery
 from trainer.live_session import LiveSession
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
-from trainer.predict import BlockPredictor, predict_block
+from trainer.predict.blocks import BlockPredictor, predict_block
 from trainer.starting import STARTER_PATH
 
 OTHER = ClassScheme((LandClass("lake", "#0000aa"), LandClass("town", "#aa0000")))

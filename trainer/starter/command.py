@@ -31,7 +31,7 @@ from trainer.models import build_model
 from trainer.normalisation import Normalisation
 from trainer.optim import Average, make_optimizers, set_rates
 from trainer.precision import Precision, choose_precision
-from trainer.predict import BlockPredictor, predict_blocks
+from trainer.predict.blocks import BlockPredictor, predict_blocks
 from trainer.starter.scenes import Scenery, draw_batch, generated, label_counts, labelled_orthophotos
 from trainer.step import TrainingStep
 

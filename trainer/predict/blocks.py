@@ -15,7 +15,7 @@ import torch
 from annotations.classes import NOT_PREDICTED
 from annotations.region import Region
 from trainer.models import UNet
-from trainer.models.folded import folded
+from trainer.predict.folded import folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,1 @@
+"""Prediction block by block, and its command."""
