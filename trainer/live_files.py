@@ -22,7 +22,7 @@ from trainer.checkpoint import save_checkpoint as save_checkpoint
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trainer.live import LiveLearner
+    from trainer.live.learner import LiveLearner
 
 __all__ = ["CHECKPOINT", "RESUME", "load_work", "save_work", "set_aside"]
 

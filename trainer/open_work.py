@@ -20,18 +20,18 @@ from annotations.shared_array import SharedArray
 from annotations.statistics import band_statistics
 from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.config import WorkConfig, from_plain
-from trainer.fitting_start import fit_start
 from trainer.imagery import Imagery
 from trainer.kept import KeptPrediction
-from trainer.label_index import LabelIndex
-from trainer.live import LiveLearner
+from trainer.live.fitting_start import fit_start
+from trainer.live.label_index import LabelIndex
+from trainer.live.learner import LiveLearner
+from trainer.live.pixels import BlockCache, Pyramid
+from trainer.live.start import NOTHING, STARTER, load_start
 from trainer.live_files import load_work, set_aside
 from trainer.normalisation import Normalisation
 from trainer.pace import Pace
-from trainer.pixels import BlockCache, Pyramid
 from trainer.precision import Precision, choose_precision
 from trainer.schedule import TileSchedule
-from trainer.starting import NOTHING, STARTER, load_start
 from trainer.threads import ThreadGovernor
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from annotations.orthophoto import Orthophoto
     from trainer import protocol
-    from trainer.pixels import PixelSource
+    from trainer.live.pixels import PixelSource
     from trainer.predict.blocks import BlockPredictor
 
 __all__ = ["SAVE_SECONDS", "OpenWork", "merged", "scheme_of"]

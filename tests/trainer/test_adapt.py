@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainer.adapt import for_bands, for_classes, load_matching
 from trainer.config import ModelConfig
+from trainer.live.adapt import for_bands, for_classes, load_matching
 from trainer.models import build_model
 
 NETWORKS = [

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotations.region import Region
-from trainer.label_index import LabelIndex, shrink_labels
+from trainer.live.label_index import LabelIndex, shrink_labels
 
 SHAPE = (300, 700)
 

@@ -12,8 +12,8 @@ from trainer.config import ConfigError, DeviceConfig, ModelConfig
 from trainer.losses import mean_over_labelled, partial_cross_entropy
 from trainer.models import build_model
 from trainer.models.blocks import DoublingConv
-from trainer.predict.folded import folded
 from trainer.precision import choose_precision
+from trainer.predict.folded import folded
 
 KINDS = list(product(("unet", "unetplusplus"), ("transposed", "bilinear")))
 

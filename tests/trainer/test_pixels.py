@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from skimage.transform import downscale_local_mean
 
 from annotations.region import Region
-from trainer.pixels import BlockCache, CoarsePixels, Pyramid
+from trainer.live.pixels import BlockCache, CoarsePixels, Pyramid
 
 
 class Source:

@@ -15,12 +15,12 @@ from torch import nn
 
 from annotations.classes import LANDCOVER_AI, NOT_PREDICTED
 from annotations.region import Region
-from trainer.predict import command as predict_command
 from trainer.checkpoint import Checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ModelConfig
 from trainer.models import build_model
 from trainer.normalisation import IMAGENET, Normalisation
 from trainer.precision import Precision
+from trainer.predict import command as predict_command
 from trainer.predict.blocks import BlockPredictor, outer_region, predict_block, predict_blocks, read_with_halo
 
 if TYPE_CHECKING:

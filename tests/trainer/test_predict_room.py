@@ -12,11 +12,11 @@ import torch
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
-from trainer.predict import command as predict_command
 from trainer.checkpoint import Checkpoint, save_checkpoint
 from trainer.config import ModelConfig
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
+from trainer.predict import command as predict_command
 from trainer.predict.files import check_room
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from annotations.classes import LANDCOVER_AI
 from annotations.files import replacing
 from annotations.leftovers import sweep_leftovers
 from annotations.project import Project
-from trainer.predict import command as predict_command
 from trainer.checkpoint import Checkpoint, load_checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ModelConfig
 from trainer.imagery import Imagery
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
+from trainer.predict import command as predict_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.prior import PriorShift, estimate_shares
+from trainer.live.class_prior import PriorShift, estimate_shares
 
 
 def answers(shares, expected, seed=0, number=4000, spread=1.0):

@@ -20,10 +20,10 @@ from annotations.targets import shown
 from trainer.checkpoint import load_checkpoint
 from trainer.command_line import exit_status
 from trainer.config import DeviceConfig, PredictConfig
-from trainer.predict.fitting_image import fit_to_image
 from trainer.precision import choose_precision
 from trainer.predict.blocks import BlockPredictor, predict_blocks
 from trainer.predict.files import BlockStore, check_room, check_targets
+from trainer.predict.fitting_image import fit_to_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from annotations.fingerprint import sample_regions
 from annotations.region import Region
-from trainer.adapt import sorted_bands
 from trainer.imagery import Imagery, bands_by_name, misfits
+from trainer.live.adapt import sorted_bands
 
 if TYPE_CHECKING:
     from annotations.orthophoto import Orthophoto

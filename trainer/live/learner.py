@@ -1,6 +1,6 @@
 """The live learner: it trains on the labels there are, takes in new ones as they come, and never starts over.
 
-It begins with weights that know edges and textures (`trainer.starting`), so that a few strokes have to teach it the
+It begins with weights that know edges and textures (`trainer.live.start`), so that a few strokes have to teach it the
 classes alone. What few strokes could spoil is left as it is: of the weights, those of the normalisation and the last
 layer are trained, and each step draws them a little back to where they began; the statistics of BatchNorm stay fixed.
 So neighbouring blocks agree at their seam, a stroke in one corner does not overturn the map in another, and the map
@@ -21,19 +21,19 @@ from torch import nn
 
 from annotations.classes import UNLABELLED
 from annotations.errors import PartialSegError
-from trainer.adapt import load_matching
 from trainer.augment import augment, photometric
 from trainer.checkpoint import Checkpoint, misfit, versions
 from trainer.config import to_plain
 from trainer.finite import LastGood, is_finite
-from trainer.live_crops import LiveCrops, measure_statistics
-from trainer.live_optim import LiveOptimizer, is_last
+from trainer.live.adapt import load_matching
+from trainer.live.class_prior import PriorShift
+from trainer.live.crops import LiveCrops, measure_statistics
+from trainer.live.optim_state import number_between
+from trainer.live.optimizer import LiveOptimizer, is_last
+from trainer.live.start import NOTHING, begin_from
 from trainer.models import build_model
 from trainer.optim import Average
-from trainer.optim_state import number_between
 from trainer.predict.blocks import BlockPredictor
-from trainer.prior import PriorShift
-from trainer.starting import NOTHING, begin_from
 from trainer.step import TrainingStep
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from trainer.config import WorkConfig
     from trainer.imagery import Imagery
-    from trainer.label_index import LabelIndex
+    from trainer.live.label_index import LabelIndex
+    from trainer.live.pixels import BlockCache, Pyramid
     from trainer.normalisation import Normalisation
-    from trainer.pixels import BlockCache, Pyramid
     from trainer.precision import Precision
 
 __all__ = ["LiveLearner"]

@@ -9,7 +9,7 @@ import torch
 from torch.optim.swa_utils import update_bn
 
 from annotations.region import Region
-from trainer.label_index import shrink_labels
+from trainer.live.label_index import shrink_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from trainer.config import LiveConfig
-    from trainer.label_index import LabelIndex
+    from trainer.live.label_index import LabelIndex
+    from trainer.live.pixels import BlockCache, Pyramid
     from trainer.normalisation import Normalisation
-    from trainer.pixels import BlockCache, Pyramid
     from trainer.precision import Precision
 
 __all__ = ["LiveCrops", "measure_statistics"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trainer.adapt import for_bands, for_classes, load_matching
 from trainer.checkpoint import Checkpoint, load_checkpoint
+from trainer.live.adapt import for_bands, for_classes, load_matching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ STARTER: Final = "starter"
 """The name in the configuration for the weights that ship with the tool."""
 NOTHING: Final = "none"
 """The name in the configuration for random weights."""
-STARTER_PATH: Final = Path(__file__).parent / "weights" / "starter.pth"
+STARTER_PATH: Final = Path(__file__).parents[1] / "weights" / "starter.pth"
 """Made by `python -m trainer.starter`; see docs/starter.md."""
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from trainer.live.optim_state import load_moments, number_between, optimizer_fits
 from trainer.optim import inner_kernels, optimizers_for
-from trainer.optim_state import load_moments, number_between, optimizer_fits
 
 if TYPE_CHECKING:
     from trainer.config import LiveConfig
