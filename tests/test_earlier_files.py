@@ -24,8 +24,8 @@ from trainer.benchmark.report.write import collect, write_report
 from trainer.checkpoint import load_checkpoint
 from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, OptimConfig, WorkConfig, from_plain
 from trainer.fit.loop import BEST, LAST, fit
-from trainer.live_session import LiveSession
 from trainer.opened.prepare import prepare
+from trainer.worker.session import LiveSession
 
 sys.path.insert(0, str(Path(__file__).parent / "trainer"))
 

@@ -16,8 +16,8 @@ from trainer import protocol
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import to_plain
 from trainer.kept import KeptPrediction, load_prediction
-from trainer.live_files import load_work, set_aside
-from trainer.live_session import LiveSession
+from trainer.worker.files import load_work, set_aside
+from trainer.worker.session import LiveSession
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import torch
 from live_helpers import make_work
 
-from trainer import open_work
-from trainer.live_session import LiveSession
 from trainer.precision import Precision
+from trainer.worker import open_work
+from trainer.worker.session import LiveSession
 
 
 @pytest.fixture

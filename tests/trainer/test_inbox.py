@@ -26,8 +26,8 @@ from trainer.config import (
     from_plain,
     to_plain,
 )
-from trainer.inbox import in_order
-from trainer.live_session import LiveSession
+from trainer.worker.inbox import in_order
+from trainer.worker.session import LiveSession
 
 CHANGES = [protocol.LabelsChanged((Region(n % 7, 0, 5, 5),), n) for n in range(1, 1000)]
 

@@ -10,9 +10,9 @@ import threading
 import pytest
 
 from trainer import protocol
-from trainer.inbox import in_order
-from trainer.lane import PoliteLane
-from trainer.threads import ThreadGovernor
+from trainer.worker.inbox import in_order
+from trainer.worker.lane import PoliteLane
+from trainer.worker.threads import ThreadGovernor
 
 
 def priority():
@@ -42,7 +42,7 @@ def test_the_hand_counts_at_once_and_is_no_message_to_act_on():
     # In a process of its own: the end of its input ends it.
     code = (
         "import os, sys\n"
-        "from trainer.inbox import Inbox\n"
+        "from trainer.worker.inbox import Inbox\n"
         "inbox = Inbox(sys.stdin.buffer)\n"
         "import time\n"
         "clock = time.monotonic\n"

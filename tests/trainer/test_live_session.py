@@ -13,9 +13,10 @@ from live_helpers import CONFIG, SCHEME, SHAPE, make_work
 
 from annotations.errors import PartialSegError
 from annotations.region import Region
-from trainer import live_files, protocol
+from trainer import protocol
 from trainer.config import to_plain
-from trainer.live_session import LiveSession
+from trainer.worker import files as live_files
+from trainer.worker.session import LiveSession
 
 
 class Driver:

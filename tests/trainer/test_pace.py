@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.pace import Pace
+from trainer.worker.pace import Pace
 
 
 class Clock:

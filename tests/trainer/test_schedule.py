@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotations.region import Region
-from trainer.schedule import Job, TileSchedule, level_for
+from trainer.worker.schedule import Job, TileSchedule, level_for
 
 sizes = st.tuples(st.integers(1, 900), st.integers(1, 900))
 

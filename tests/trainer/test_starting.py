@@ -17,10 +17,10 @@ from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint, sav
 from trainer.config import LiveConfig, ModelConfig, WorkConfig, to_plain
 from trainer.imagery import Imagery
 from trainer.live.start import STARTER_PATH
-from trainer.live_session import LiveSession
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
 from trainer.predict.blocks import BlockPredictor, predict_block
+from trainer.worker.session import LiveSession
 
 OTHER = ClassScheme((LandClass("lake", "#0000aa"), LandClass("town", "#aa0000")))
 

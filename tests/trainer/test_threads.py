@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from trainer.threads import Crowd, ThreadGovernor, strangers_seconds, threads_for, used_seconds
+from trainer.worker.threads import Crowd, ThreadGovernor, strangers_seconds, threads_for, used_seconds
 
 
 @pytest.mark.parametrize(

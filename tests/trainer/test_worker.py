@@ -16,7 +16,7 @@ from live_helpers import make_work
 
 from annotations.errors import PartialSegError
 from trainer import protocol
-from trainer import worker as worker_module
+from trainer.worker import process as worker_module
 
 
 class Worker:

@@ -14,9 +14,9 @@ from trainer.predict.blocks import predict_block
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from trainer.open_work import OpenWork
     from trainer.predict.blocks import BlockPredictor
-    from trainer.schedule import Job
+    from trainer.worker.open_work import OpenWork
+    from trainer.worker.schedule import Job
 
 __all__ = ["predict_job"]
 

@@ -15,14 +15,14 @@ import torch
 from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain
-from trainer.live_files import save_work, set_aside
-from trainer.live_tiles import predict_job
-from trainer.open_work import SAVE_SECONDS, OpenWork, scheme_of
+from trainer.worker.files import save_work, set_aside
+from trainer.worker.open_work import SAVE_SECONDS, OpenWork, scheme_of
+from trainer.worker.tiles import predict_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainer.schedule import Job
+    from trainer.worker.schedule import Job
 
 __all__ = ["LiveSession"]
 

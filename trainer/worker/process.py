@@ -20,12 +20,12 @@ os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 from annotations.errors import PartialSegError
 from trainer import protocol
-from trainer.inbox import Inbox, in_order
-from trainer.lane import PoliteLane
-from trainer.threads import Crowd
+from trainer.worker.inbox import Inbox, in_order
+from trainer.worker.lane import PoliteLane
+from trainer.worker.threads import Crowd
 
 if TYPE_CHECKING:
-    from trainer.live_session import LiveSession
+    from trainer.worker.session import LiveSession
 
 __all__ = ["main"]
 
@@ -53,7 +53,7 @@ def _lower_priority() -> None:
     """Take an ordinary share of what others leave, but never the core of somebody who has just woken up.
 
     Lower (SCHED_IDLE, nice 10), the worker stands still where other programs use every core: nothing is learnt, and
-    nothing saved. While somebody draws, it computes in a thread that gives way to everybody (`trainer.lane`).
+    nothing saved. While somebody draws, it computes in a thread that gives way to everybody (`trainer.worker.lane`).
     """
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):  # some containers do not allow it
@@ -102,7 +102,7 @@ def main() -> int:
     outbox.send(protocol.Status("starting", "loading torch"))
     _lower_priority()
     try:
-        from trainer.live_session import LiveSession
+        from trainer.worker.session import LiveSession
 
         session = LiveSession(outbox.send, inbox.waiting, threads=os.cpu_count() or 1)
         outbox.send(protocol.Status("starting", "ready"))
@@ -113,9 +113,3 @@ def main() -> int:
         outbox.send(protocol.Problem(text, fatal=True, detail=traceback.format_exc()))
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)  # the inbox thread may still sit in a read that nothing interrupts

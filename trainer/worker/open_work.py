@@ -27,12 +27,12 @@ from trainer.live.label_index import LabelIndex
 from trainer.live.learner import LiveLearner
 from trainer.live.pixels import BlockCache, Pyramid
 from trainer.live.start import NOTHING, STARTER, load_start
-from trainer.live_files import load_work, set_aside
 from trainer.normalisation import Normalisation
-from trainer.pace import Pace
 from trainer.precision import Precision, choose_precision
-from trainer.schedule import TileSchedule
-from trainer.threads import ThreadGovernor
+from trainer.worker.files import load_work, set_aside
+from trainer.worker.pace import Pace
+from trainer.worker.schedule import TileSchedule
+from trainer.worker.threads import ThreadGovernor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

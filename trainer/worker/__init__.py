@@ -1,0 +1,1 @@
+"""The worker process: messages in, training and prediction in slices, messages out."""
