@@ -10,9 +10,9 @@ import rasterio
 from rasterio.windows import Window
 
 from annotations.classes import NOT_PREDICTED, UNLABELLED, ClassScheme, LandClass, check_labels
+from annotations.disk.files import replacing_together
 from annotations.errors import LabelError, RasterError
 from annotations.export_errors import could_not_write, unwritten
-from annotations.files import replacing_together
 from annotations.polygons import write_polygons
 from annotations.provenance import Provenance
 from annotations.rasters import open_dataset, quiet_gdal

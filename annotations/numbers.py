@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import zarr
 
-from annotations.aside import set_aside
 from annotations.chunk_files import strange_entries
+from annotations.disk.aside import set_aside
 from annotations.errors import ProjectError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 import pyogrio.raw
 import shapely  # type: ignore[import-untyped]
 
-from annotations.files import replacing_together
+from annotations.disk.files import replacing_together
 from annotations.styles import clean_text
 from annotations.targets import stale_files
 

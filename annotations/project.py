@@ -15,9 +15,9 @@ from platformdirs import user_data_path
 
 from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
+from annotations.disk.files import write_atomically
+from annotations.disk.lock import ProjectLock
 from annotations.errors import LabelError, OrthophotoChangedError, OrthophotoMissingError, ProjectError
-from annotations.files import write_atomically
-from annotations.lock import ProjectLock
 from annotations.mask import SparseMask
 from annotations.project_document import DOCUMENT, PROJECT_FORMAT, check_inside, read_document
 from annotations.project_leftovers import sweep_project

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
+from annotations.disk.files import read_json
 from annotations.errors import ProjectError, ProjectVersionError
-from annotations.files import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path

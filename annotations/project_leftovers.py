@@ -8,14 +8,14 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from annotations.leftovers import this_system
+from annotations.disk.leftovers import this_system
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["sweep_places", "sweep_project"]
 
-# As `annotations.files.replacing` names them, now and in earlier versions.
+# As `annotations.disk.files.replacing` names them, now and in earlier versions.
 _REPLACING: Final = re.compile(
     r"\..+-(?P<pid>\d{1,10})-\d{1,10}-(?P<unique>[0-9a-f]{8}|[0-9a-f]{16})(\.[^.]*)?(\.aux\.xml|-journal|-wal|-shm)?"
 )

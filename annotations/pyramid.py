@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from annotations.disk.room import need_disk, need_memory
 from annotations.errors import PartialSegError
 from annotations.region import Region
-from annotations.room import need_disk, need_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

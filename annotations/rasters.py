@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from annotations.boundary import reading
 from annotations.channels import Channel, common_dtype
+from annotations.disk.room import need_memory
 from annotations.errors import RasterError
 from annotations.placement import read_placement
 from annotations.probe import check_opens
@@ -29,7 +30,6 @@ from annotations.raster_checks import (
     ome_bands,
     page_notes,
 )
-from annotations.room import need_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotations.classes import MAX_CLASSES, UNLABELLED, ClassScheme
+from annotations.disk.files import replacing, write_atomically
 from annotations.errors import LabelError, ProjectError
-from annotations.files import replacing, write_atomically
 from annotations.points import PointSet
 from annotations.region import Region
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.files import write_atomically
-from annotations.lines import append_lines, whole_lines
+from annotations.disk.files import write_atomically
+from annotations.disk.lines import append_lines, whole_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

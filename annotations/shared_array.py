@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotations.disk.files import write_atomically
 from annotations.errors import PartialSegError
-from annotations.files import write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

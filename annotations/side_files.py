@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from annotations.aside import free_name, set_aside
+from annotations.disk.aside import free_name, set_aside
+from annotations.disk.files import read_json, write_atomically
 from annotations.errors import ProjectError
-from annotations.files import read_json, write_atomically
 from annotations.saved import SavedState
 
 if TYPE_CHECKING:

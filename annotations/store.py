@@ -13,8 +13,8 @@ import numpy as np
 
 from annotations.checking import read_checked
 from annotations.classes import UNLABELLED, ClassScheme, check_labels
+from annotations.disk.files import write_atomically
 from annotations.errors import LabelError, PartialSegError, ProjectError
-from annotations.files import write_atomically
 from annotations.mask import SparseMask
 from annotations.numbers import LARGEST_NUMBER, StrokeNumbers, make_numbers
 from annotations.region import Region

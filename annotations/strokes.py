@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from annotations.disk.files import write_atomically
+from annotations.disk.lines import append_lines, whole_lines
 from annotations.errors import ProjectError
-from annotations.files import write_atomically
-from annotations.lines import append_lines, whole_lines
 from annotations.numbers import LARGEST_NUMBER
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from annotations.classes import ClassScheme
+from annotations.disk.files import replacing
 from annotations.errors import PartialSegError
-from annotations.files import replacing
 from trainer.config import ModelConfig, from_plain, to_plain
 from trainer.imagery import Imagery
 from trainer.models import build_model

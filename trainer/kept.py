@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
-from annotations.aside import set_aside
 from annotations.classes import NOT_PREDICTED
+from annotations.disk.aside import set_aside
 from annotations.region import Region
 
 if TYPE_CHECKING:

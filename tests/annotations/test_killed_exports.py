@@ -20,8 +20,8 @@ import numpy as np
 import pyogrio
 import pytest
 
-from annotations.files import replacing_together
-from annotations.leftovers import sweep_leftovers
+from annotations.disk.files import replacing_together
+from annotations.disk.leftovers import sweep_leftovers
 from annotations.rasters import open_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +36,8 @@ from pathlib import Path
 import numpy as np
 from annotations.classes import LANDCOVER_AI as CLASSES
 from annotations.export import write_class_map, write_confidence, write_polygons
-from annotations.files import replacing_together
-from annotations.leftovers import sweep_leftovers
+from annotations.disk.files import replacing_together
+from annotations.disk.leftovers import sweep_leftovers
 from annotations.provenance import Provenance
 
 folder, size = Path(sys.argv[1]), int(sys.argv[2])

@@ -16,8 +16,8 @@ import pytest
 import rasterio
 
 from annotations.classes import LANDCOVER_AI
+from annotations.disk.files import write_atomically
 from annotations.errors import PartialSegError, ProjectError, ProjectLockedError
-from annotations.files import write_atomically
 from annotations.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.rasters import quiet_gdal

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 import rasterio
 
-from annotations import room
+from annotations.disk import room
+from annotations.disk.room import need_address_space, need_disk, need_memory
 from annotations.errors import PartialSegError, RasterError
 from annotations.orthophoto import open_orthophoto
 from annotations.pyramid import display_levels
 from annotations.rasters import quiet_gdal
-from annotations.room import need_address_space, need_disk, need_memory
 
 
 def declared(path, side):

@@ -15,10 +15,10 @@ import pyogrio
 import pytest
 
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
+from annotations.disk.files import replacing_together
+from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
 from annotations.export import write_class_map, write_confidence, write_labels, write_polygons, write_style
-from annotations.files import replacing_together
-from annotations.leftovers import sweep_leftovers
 from annotations.project import Project
 from annotations.provenance import Provenance, file_digest
 from annotations.rasters import open_dataset
@@ -183,7 +183,7 @@ def test_several_files_are_replaced_together_or_not_at_all(tmp_path):
 
 def test_what_a_killed_writer_left_is_swept_and_what_a_living_one_writes_is_not(tmp_path):
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom annotations.files import replacing_together\n"
+        "import os, signal, sys\nfrom pathlib import Path\nfrom annotations.disk.files import replacing_together\n"
         "with replacing_together([Path(sys.argv[1])]) as (name,):\n"
         "    name.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -119,7 +119,7 @@ def test_an_interrupted_run_leaves_no_half_file(
         os.rename(old, new)
 
     with monkeypatch.context() as patch:
-        patch.setattr("annotations.files.os.replace", replace)
+        patch.setattr("annotations.disk.files.os.replace", replace)
         assert main(["cut", str(folder)]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
     assert names(folder / "output") == {"M-34-a_0.jpg", "M-34-a_0_m.png", "M-34-a_1.jpg"}

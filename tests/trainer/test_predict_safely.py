@@ -17,8 +17,8 @@ import rasterio
 from rasterio.transform import Affine
 
 from annotations.classes import LANDCOVER_AI
-from annotations.files import replacing
-from annotations.leftovers import sweep_leftovers
+from annotations.disk.files import replacing
+from annotations.disk.leftovers import sweep_leftovers
 from annotations.project import Project
 from trainer.checkpoint import Checkpoint, load_checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ModelConfig
@@ -368,7 +368,7 @@ def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(
     tmp_path: Path, make_checkpoint: Callable[..., Path]
 ) -> None:
     child = (
-        "import os, sys; from pathlib import Path; from annotations.files import replacing\n"
+        "import os, sys; from pathlib import Path; from annotations.disk.files import replacing\n"
         "with replacing(Path(sys.argv[1])) as part:\n"
         "    part.write_text('half'); print(part, flush=True); os.kill(os.getpid(), 9)"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from annotations.classes import UNLABELLED
-from annotations.files import replacing
+from annotations.disk.files import replacing
 from trainer.fit.patches import choose_labels, resize
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from annotations.classes import ClassScheme
+from annotations.disk.files import write_atomically
 from annotations.errors import PartialSegError
-from annotations.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from annotations.files import put_aside, write_atomically
-from annotations.leftovers import sweep_leftovers
+from annotations.disk.files import put_aside, write_atomically
+from annotations.disk.leftovers import sweep_leftovers
 from trainer.benchmark.environment import environment
 from trainer.benchmark.gallery import GALLERY_FILE, write_gallery
 from trainer.benchmark.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result

@@ -8,7 +8,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from annotations.files import write_atomically
+from annotations.disk.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

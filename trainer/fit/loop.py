@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from annotations.files import put_aside
+from annotations.disk.files import put_aside
 from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ConfigError, to_plain
 from trainer.distributed import barrier, is_main, share_buffers, world_size

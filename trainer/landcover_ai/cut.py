@@ -18,7 +18,7 @@ from rasterio.io import MemoryFile
 from tqdm import tqdm
 
 from annotations.classes import NOT_PREDICTED
-from annotations.files import replacing
+from annotations.disk.files import replacing
 from annotations.rasters import quiet_gdal
 from trainer.landcover_ai.layout import SPLITS, DatasetError, cells
 from trainer.landcover_ai.read import read_patches

@@ -13,7 +13,7 @@ import pooch  # type: ignore[import-untyped]  # ships no types
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from annotations.files import replacing
+from annotations.disk.files import replacing
 from trainer.landcover_ai.check import OFFICIAL_COUNTS, check_patches
 from trainer.landcover_ai.download import ResumingDownloader
 from trainer.landcover_ai.layout import DatasetError

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
 from annotations.export import write_class_map, write_confidence, write_labels, write_polygons
-from annotations.leftovers import sweep_leftovers
 from annotations.provenance import Provenance, file_digest
 from annotations.rasters import open_dataset
 from annotations.region import Region

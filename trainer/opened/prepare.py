@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from annotations.classes import LANDCOVER_AI, NOT_PREDICTED, ClassScheme
+from annotations.disk.room import need_address_space, need_disk
 from annotations.errors import PartialSegError, ProjectLockedError
 from annotations.orthophoto import open_orthophoto
 from annotations.points import PointSet
 from annotations.project import Project
 from annotations.pyramid import display_levels
 from annotations.recovery import take_up
-from annotations.room import need_address_space, need_disk
 from annotations.shared_array import SharedArray
 from annotations.store import LabelStore
 from trainer.kept import load_prediction

@@ -11,9 +11,9 @@ import tyro
 from tqdm import tqdm
 
 from annotations.boundary import reading
+from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
 from annotations.export import write_class_map, write_confidence
-from annotations.leftovers import sweep_leftovers
 from annotations.orthophoto import open_orthophoto
 from annotations.provenance import Provenance, file_digest
 from annotations.targets import shown

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
+from annotations.disk.room import need_disk
 from annotations.errors import PartialSegError
 from annotations.rasters import open_dataset
-from annotations.room import need_disk
 from annotations.targets import GEOTIFF, check_target, shown
 
 if TYPE_CHECKING:

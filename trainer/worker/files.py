@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from annotations import aside
-from annotations.files import replacing
+from annotations.disk import aside
+from annotations.disk.files import replacing
 from trainer.checkpoint import Checkpoint, CheckpointError, NewerCheckpointError, load_checkpoint, load_safely
 from trainer.checkpoint import save_checkpoint as save_checkpoint
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from annotations.disk.files import write_atomically
 from annotations.errors import PartialSegError
-from annotations.files import write_atomically
 from trainer.benchmark.report.groups import Group, groups, percent_of_full
 from trainer.benchmark.report.html_page import page
 from trainer.benchmark.report.markdown import markdown

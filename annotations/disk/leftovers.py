@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plain_parts", "sweep_leftovers", "this_system"]
 
-# As `annotations.files.replacing` names them: .STEM-PID-COUNT-HEX.ending, and what GDAL keeps beside one.
+# As `annotations.disk.files.replacing` names them: .STEM-PID-COUNT-HEX.ending, and what GDAL keeps beside one.
 _TEMPORARY: Final = re.compile(
     r"\.(?P<stem>.+)-(?P<pid>\d{1,10})-\d{1,10}-(?P<unique>[0-9a-f]{8}|[0-9a-f]{16})(?P<suffix>\.[^.]*?)?"
     r"(?:\.aux\.xml|\.msk|\.ovr|-journal|-wal|-shm)?"

@@ -9,8 +9,8 @@ import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from annotations.disk.leftovers import plain_parts, this_system
 from annotations.errors import ProjectError
-from annotations.leftovers import plain_parts, this_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def _temporary(path: Path) -> Path:
     # Numbers of processes are alike on different machines, which may write into one folder.
-    # `annotations.leftovers` reads this name again, to see whether who writes it still runs.
+    # `annotations.disk.leftovers` reads this name again, to see whether who writes it still runs.
     unique = f"{os.getpid()}-{next(_count)}-{this_system()}{secrets.token_hex(4)}"
     stem, suffix = plain_parts(path.name)  # of a name of 255 bytes, with no room for more, the beginning does
     return path.with_name(f".{stem}-{unique}{suffix}")

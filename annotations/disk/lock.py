@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from annotations.disk.files import write_atomically
 from annotations.errors import ProjectError, ProjectLockedError
-from annotations.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
