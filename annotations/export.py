@@ -13,9 +13,9 @@ from annotations.classes import NOT_PREDICTED, UNLABELLED, ClassScheme, LandClas
 from annotations.disk.files import replacing_together
 from annotations.errors import LabelError, RasterError
 from annotations.export_errors import could_not_write, unwritten
+from annotations.images.gdal_raster import open_dataset, quiet_gdal
 from annotations.polygons import write_polygons
 from annotations.provenance import Provenance
-from annotations.rasters import open_dataset, quiet_gdal
 from annotations.region import Region
 from annotations.styles import category_names, clean_text, is_our_style, keep_foreign_style, qgis_style
 from annotations.targets import GEOTIFF, check_target, shown, stale_files
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.georeference import Georeference
+    from annotations.images.georeference import Georeference
 
 __all__ = ["NO_CONFIDENCE", "write_class_map", "write_confidence", "write_labels", "write_polygons", "write_style"]
 

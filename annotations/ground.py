@@ -18,7 +18,7 @@ from annotations.errors import PartialSegError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from annotations.georeference import Georeference
+    from annotations.images.georeference import Georeference
 
 __all__ = ["dense_step", "ground_areas", "lon_lat", "to_world", "with_dense_edges"]
 

@@ -15,7 +15,7 @@ from annotations.label_sources import open_label_source
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from annotations.georeference import Georeference
+    from annotations.images.georeference import Georeference
 
 
 __all__ = ["read_mask"]

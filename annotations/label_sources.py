@@ -10,9 +10,9 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from annotations.errors import LabelError, PartialSegError, RasterError
-from annotations.georeference import Georeference
-from annotations.rasters import open_dataset
-from annotations.zarr_images import ZarrImage, is_zarr, open_zarr_array
+from annotations.images.gdal_raster import open_dataset
+from annotations.images.georeference import Georeference
+from annotations.images.zarr_image import ZarrImage, is_zarr, open_zarr_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.georeference import Georeference
+    from annotations.images.georeference import Georeference
 
 __all__ = ["class_polygons", "write_polygons"]
 

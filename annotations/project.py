@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platformdirs import user_data_path
 
-from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
 from annotations.disk.files import write_atomically
 from annotations.disk.lock import ProjectLock
 from annotations.errors import LabelError, OrthophotoChangedError, OrthophotoMissingError, ProjectError
+from annotations.images.band_roles import BandRoles
 from annotations.mask import SparseMask
 from annotations.project_document import DOCUMENT, PROJECT_FORMAT, check_inside, read_document
 from annotations.project_leftovers import sweep_project
 from annotations.store import LabelStore
 
 if TYPE_CHECKING:
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
 
 __all__ = ["PROJECT_FORMAT", "ImageEntry", "Project"]
 

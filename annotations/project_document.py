@@ -6,10 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
 from annotations.disk.files import read_json
 from annotations.errors import ProjectError, ProjectVersionError
+from annotations.images.band_roles import BandRoles
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.georeference import Georeference
+    from annotations.images.georeference import Georeference
 
 __all__ = ["LabelStore"]
 

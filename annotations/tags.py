@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
-from annotations.rasters import open_dataset
-from annotations.zarr_images import is_zarr, open_zarr_array
+from annotations.images.gdal_raster import open_dataset
+from annotations.images.zarr_image import is_zarr, open_zarr_array
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ import numpy as np
 
 from annotations.classes import NOT_PREDICTED, ClassScheme
 from annotations.errors import PartialSegError
+from annotations.images.orthophoto import open_orthophoto
 from annotations.mask import SparseMask
-from annotations.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.sampling import paint_stroke
 from annotations.shared_array import SharedArray

@@ -17,8 +17,8 @@ import numpy as np
 from scipy import ndimage
 
 from annotations.classes import LANDCOVER_AI
+from annotations.images.orthophoto import open_orthophoto
 from annotations.mask import read_mask
-from annotations.orthophoto import open_orthophoto
 from annotations.sampling import simulate_strokes, stroke_from
 from annotations.scores import mean_iou
 from benchmarks._hands import open_hand

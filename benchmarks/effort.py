@@ -30,8 +30,8 @@ import numpy as np
 
 from annotations.classes import LANDCOVER_AI, ClassScheme
 from annotations.errors import PartialSegError
+from annotations.images.orthophoto import open_orthophoto
 from annotations.mask import read_mask
-from annotations.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.sampling import SimulatedStroke, simulate_strokes
 from annotations.scores import mean_iou

@@ -27,7 +27,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from rasterio import Affine
 
-from annotations.orthophoto import open_orthophoto
+from annotations.images.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.sampling import paint_stroke, simulate_strokes
 from benchmarks._latency import Latency

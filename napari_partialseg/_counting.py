@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
     from annotations.region import Region
 
 __all__ = ["LabelCounter"]

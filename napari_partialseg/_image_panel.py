@@ -20,11 +20,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from annotations.band_roles import BandRoles
 from annotations.errors import PartialSegError
+from annotations.images.band_roles import BandRoles
 
 if TYPE_CHECKING:
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
 
 __all__ = ["ImagePanel"]
 

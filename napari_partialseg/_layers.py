@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
 
 __all__ = ["MARK", "SessionLayers", "image_options", "make_layers", "placement"]
 

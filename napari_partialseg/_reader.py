@@ -10,12 +10,12 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from annotations.errors import PartialSegError, ProjectVersionError
+from annotations.images.display import display_levels
+from annotations.images.orthophoto import open_orthophoto
+from annotations.images.zarr_image import is_zarr
 from annotations.mask import SparseMask
-from annotations.orthophoto import open_orthophoto
 from annotations.project import Project
-from annotations.pyramid import display_levels
 from annotations.region import Region
-from annotations.zarr_images import is_zarr
 from napari_partialseg._guard import label_colormap
 from napari_partialseg._layers import MARK, image_options, placement
 from napari_partialseg._words import without_markup

@@ -11,7 +11,7 @@ from napari_builtins.io import napari_write_image
 from annotations.classes import LANDCOVER_AI, MAX_CLASSES, NOT_PREDICTED, ClassScheme, LandClass, check_labels
 from annotations.errors import LabelError, PartialSegError
 from annotations.export import write_confidence, write_labels
-from annotations.georeference import Georeference
+from annotations.images.georeference import Georeference
 from annotations.mask import SparseMask
 from annotations.region import Region
 from annotations.targets import GEOTIFF, check_target

@@ -19,8 +19,8 @@ from rasterio.warp import transform as to_crs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from annotations.georeference import Georeference
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.georeference import Georeference
+    from annotations.images.orthophoto import Orthophoto
 
 __all__ = ["Imagery", "Misfit", "bands_by_name", "ground_size", "misfits", "range_misfit"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp
 
-from annotations.rasters import quiet_gdal
+from annotations.images.gdal_raster import quiet_gdal
 
 COLOURS = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
 TRANSFORM = rasterio.Affine(0.25, 0, 340000, 0, -0.5, 2780000)

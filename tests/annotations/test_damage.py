@@ -12,8 +12,8 @@ from raster_helpers import COLOURS, noise, save
 from rasterio.enums import ColorInterp
 
 from annotations.errors import PartialSegError, RasterError
-from annotations.orthophoto import band_statistics, open_orthophoto
-from annotations.pyramid import display_levels
+from annotations.images.display import display_levels
+from annotations.images.orthophoto import band_statistics, open_orthophoto
 from annotations.region import Region
 
 _LARGEST = 10**7

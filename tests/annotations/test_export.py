@@ -16,10 +16,10 @@ from rasterio import features
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import LabelError, PartialSegError
 from annotations.export import write_class_map, write_confidence, write_labels, write_style
-from annotations.georeference import Georeference
+from annotations.images.gdal_raster import open_dataset
+from annotations.images.georeference import Georeference
 from annotations.mask import read_mask
 from annotations.polygons import class_polygons, write_polygons
-from annotations.rasters import open_dataset
 from annotations.region import Region
 
 UTM = Georeference(rasterio.crs.CRS.from_epsg(32640).to_wkt(), (0.5, 0.0, 340000.0, 0.0, -0.5, 2780000.0))

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from failing_disk import FEW, MORE, WAYS
 
-from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError, ProjectError
-from annotations.orthophoto import open_orthophoto
+from annotations.images.band_roles import BandRoles
+from annotations.images.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region

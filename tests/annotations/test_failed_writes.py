@@ -15,8 +15,8 @@ import pytest
 from failing_disk import FEW, MORE, SHAPE, WAYS
 
 from annotations.errors import PartialSegError
+from annotations.images.orthophoto import open_orthophoto
 from annotations.labelling import Labelling, NewPoint
-from annotations.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region

@@ -14,8 +14,8 @@ from rasterio.warp import transform as warp
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
-from annotations.georeference import Georeference
 from annotations.ground import with_dense_edges
+from annotations.images.georeference import Georeference
 from annotations.polygons import class_polygons, write_polygons
 
 LAEA = "+proj=laea +lat_0=51.3 +lon_0=5.7 +x_0=1000 +y_0=2000 +ellps=GRS80 +units=m +no_defs"

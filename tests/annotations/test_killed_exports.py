@@ -22,7 +22,7 @@ import pytest
 
 from annotations.disk.files import replacing_together
 from annotations.disk.leftovers import sweep_leftovers
-from annotations.rasters import open_dataset
+from annotations.images.gdal_raster import open_dataset
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("PARTIALSEG_KILLS", "4"))

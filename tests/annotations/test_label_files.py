@@ -18,9 +18,9 @@ from rasterio.warp import Resampling, reproject, transform_bounds
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import LabelError, RasterError, UnplacedMaskError
 from annotations.export import write_labels
-from annotations.georeference import Georeference
+from annotations.images.gdal_raster import quiet_gdal
+from annotations.images.georeference import Georeference
 from annotations.mask import SparseMask, read_mask
-from annotations.rasters import quiet_gdal
 from annotations.region import Region
 
 RD = "EPSG:28992"

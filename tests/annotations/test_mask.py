@@ -13,7 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from annotations import mask as mask_module
 from annotations.classes import LANDCOVER_AI, ClassScheme, check_labels
 from annotations.errors import LabelError, ProjectError, ProjectVersionError, RasterError
-from annotations.georeference import Georeference
+from annotations.images.georeference import Georeference
 from annotations.mask import SparseMask, read_mask
 from annotations.region import Region
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.enums import ColorInterp
 
-from annotations.band_roles import BandRoles
 from annotations.errors import RasterError
-from annotations.orthophoto import band_statistics, open_orthophoto
-from annotations.pyramid import display_levels
-from annotations.rasters import open_dataset, quiet_gdal
+from annotations.images.band_roles import BandRoles
+from annotations.images.display import display_levels
+from annotations.images.gdal_raster import open_dataset, quiet_gdal
+from annotations.images.orthophoto import band_statistics, open_orthophoto
 from annotations.region import Region
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from rasterio.transform import AffineTransformer, GCPTransformer
 
 from annotations.classes import LANDCOVER_AI
 from annotations.export import write_class_map
-from annotations.georeference import Georeference
-from annotations.orthophoto import open_orthophoto
-from annotations.placement import fits_geotiff
-from annotations.rasters import quiet_gdal
+from annotations.images.gdal_raster import quiet_gdal
+from annotations.images.georeference import Georeference
+from annotations.images.orthophoto import open_orthophoto
+from annotations.images.placement import fits_geotiff
 
 SHAPE = (70, 90)
 

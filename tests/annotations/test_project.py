@@ -13,9 +13,9 @@ import rasterio
 
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError, ProjectError, ProjectLockedError, ProjectVersionError
-from annotations.orthophoto import open_orthophoto
+from annotations.images.gdal_raster import quiet_gdal
+from annotations.images.orthophoto import open_orthophoto
 from annotations.project import Project
-from annotations.rasters import quiet_gdal
 from annotations.region import Region
 from annotations.store import LabelStore
 
@@ -246,7 +246,7 @@ def test_without_leave_to_write_beside_the_image_the_project_goes_to_the_users_d
 
 
 def test_a_project_of_the_first_version_opens_with_its_fingerprint_and_bands(tmp_path):
-    from annotations.band_roles import BandRoles
+    from annotations.images.band_roles import BandRoles
 
     ortho = photo(tmp_path / "a.tif")
     folder = tmp_path / "a.partialseg"

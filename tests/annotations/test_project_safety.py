@@ -18,9 +18,9 @@ import rasterio
 from annotations.classes import LANDCOVER_AI
 from annotations.disk.files import write_atomically
 from annotations.errors import PartialSegError, ProjectError, ProjectLockedError
-from annotations.orthophoto import open_orthophoto
+from annotations.images.gdal_raster import quiet_gdal
+from annotations.images.orthophoto import open_orthophoto
 from annotations.project import Project
-from annotations.rasters import quiet_gdal
 from annotations.region import Region
 from annotations.store import LabelStore
 
@@ -249,7 +249,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from annotations.journal import EditJournal
-from annotations.orthophoto import open_orthophoto
+from annotations.images.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.classes import LANDCOVER_AI
 from annotations.region import Region

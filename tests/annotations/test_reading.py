@@ -18,12 +18,12 @@ from raster_helpers import COLOURS, noise, save, vrt
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 
-from annotations import probe
-from annotations.band_roles import BandRoles
 from annotations.errors import RasterError
-from annotations.orthophoto import band_statistics, open_orthophoto
-from annotations.pyramid import display_levels
-from annotations.rasters import hold_block_cache, quiet_gdal
+from annotations.images import probe
+from annotations.images.band_roles import BandRoles
+from annotations.images.display import display_levels
+from annotations.images.gdal_raster import hold_block_cache, quiet_gdal
+from annotations.images.orthophoto import band_statistics, open_orthophoto
 from annotations.region import Region
 
 

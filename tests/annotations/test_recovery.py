@@ -10,8 +10,8 @@ import zarr
 
 from annotations.classes import LANDCOVER_AI, ClassScheme
 from annotations.errors import LabelError
+from annotations.images.orthophoto import open_orthophoto
 from annotations.labelling import Labelling, NewPoint
-from annotations.orthophoto import open_orthophoto
 from annotations.points import PointLabel, PointSet
 from annotations.project import Project
 from annotations.recovery import take_up

@@ -11,9 +11,9 @@ import rasterio
 from annotations.disk import room
 from annotations.disk.room import need_address_space, need_disk, need_memory
 from annotations.errors import PartialSegError, RasterError
-from annotations.orthophoto import open_orthophoto
-from annotations.pyramid import display_levels
-from annotations.rasters import quiet_gdal
+from annotations.images.display import display_levels
+from annotations.images.gdal_raster import quiet_gdal
+from annotations.images.orthophoto import open_orthophoto
 
 
 def declared(path, side):

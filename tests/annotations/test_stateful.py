@@ -22,8 +22,8 @@ from annotations import project as project_module
 from annotations import store as store_module
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
+from annotations.images.orthophoto import open_orthophoto
 from annotations.labelling import Labelling, NewPoint
-from annotations.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region

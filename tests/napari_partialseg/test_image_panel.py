@@ -9,8 +9,8 @@ import rasterio
 from rasterio.enums import ColorInterp
 from viewer_helpers import on_disk, stroke
 
-from annotations.band_roles import BandRoles
-from annotations.rasters import quiet_gdal
+from annotations.images.band_roles import BandRoles
+from annotations.images.gdal_raster import quiet_gdal
 from napari_partialseg._image_panel import ImagePanel
 from trainer import protocol
 

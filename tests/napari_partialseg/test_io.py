@@ -22,9 +22,9 @@ from viewer_helpers import FakeClient
 import napari_partialseg
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import PartialSegError, ProjectError, ProjectVersionError, RasterError
-from annotations.georeference import Georeference
+from annotations.images.georeference import Georeference
+from annotations.images.orthophoto import open_orthophoto
 from annotations.mask import SparseMask
-from annotations.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.region import Region
 from napari_partialseg import _sample_data

@@ -12,9 +12,9 @@ import tyro
 from annotations.classes import MAX_CLASSES, UNLABELLED, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
 from annotations.export import write_labels
+from annotations.images.orthophoto import open_orthophoto
 from annotations.label_sources import open_label_source
 from annotations.mask import SparseMask, read_mask
-from annotations.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.sampling import random_mask
 from annotations.tags import classes_told
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.georeference import Georeference
+    from annotations.images.georeference import Georeference
 
 __all__ = ["RandomMask", "main", "make_mask"]
 

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from annotations.classes import UNLABELLED
-from annotations.orthophoto import open_orthophoto
+from annotations.images.orthophoto import open_orthophoto
 from annotations.patch_labels import click_mask, scribble_mask
 from annotations.sampling import random_mask
 from trainer.imagery import Imagery

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from annotations.classes import NOT_PREDICTED
 from annotations.disk.files import replacing
-from annotations.rasters import quiet_gdal
+from annotations.images.gdal_raster import quiet_gdal
 from trainer.landcover_ai.layout import SPLITS, DatasetError, cells
 from trainer.landcover_ai.read import read_patches
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from annotations.rasters import open_dataset
+from annotations.images.gdal_raster import open_dataset
 from annotations.region import Region
 from trainer.landcover_ai.lists import SPLITS, DatasetError, Split, patch_key, patch_stem, read_list, require_disjoint
 

@@ -12,8 +12,8 @@ from rasterio.windows import Window
 
 from annotations.classes import NOT_PREDICTED, UNLABELLED
 from annotations.errors import LabelError, RasterError
-from annotations.orthophoto import open_orthophoto
-from annotations.rasters import open_dataset
+from annotations.images.gdal_raster import open_dataset
+from annotations.images.orthophoto import open_orthophoto
 from trainer.landcover_ai.layout import DatasetError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
     from trainer.landcover_ai.layout import Patch
 
 __all__ = ["read_patches"]

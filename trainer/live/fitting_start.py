@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from annotations.fingerprint import sample_regions
+from annotations.images.fingerprint import sample_regions
 from annotations.region import Region
 from trainer.imagery import Imagery, bands_by_name, misfits
 from trainer.live.adapt import sorted_bands
 
 if TYPE_CHECKING:
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
     from trainer.checkpoint import Checkpoint
     from trainer.normalisation import Normalisation
 

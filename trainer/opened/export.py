@@ -12,8 +12,8 @@ import numpy as np
 from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
 from annotations.export import write_class_map, write_confidence, write_labels, write_polygons
+from annotations.images.gdal_raster import open_dataset
 from annotations.provenance import Provenance, file_digest
-from annotations.rasters import open_dataset
 from annotations.region import Region
 from annotations.targets import shown
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.georeference import Georeference
+    from annotations.images.georeference import Georeference
     from trainer.opened.prepare import Prepared
 
 __all__ = ["NEEDS_PREDICTION", "Content", "protected_files", "write"]

@@ -11,10 +11,10 @@ import numpy as np
 from annotations.classes import LANDCOVER_AI, NOT_PREDICTED, ClassScheme
 from annotations.disk.room import need_address_space, need_disk
 from annotations.errors import PartialSegError, ProjectLockedError
-from annotations.orthophoto import open_orthophoto
+from annotations.images.display import display_levels
+from annotations.images.orthophoto import open_orthophoto
 from annotations.points import PointSet
 from annotations.project import Project
-from annotations.pyramid import display_levels
 from annotations.recovery import take_up
 from annotations.shared_array import SharedArray
 from annotations.store import LabelStore
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
     from annotations.project import ImageEntry
 
 __all__ = ["Lock", "Prepared", "prepare"]

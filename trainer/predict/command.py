@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from tqdm import tqdm
 
-from annotations.boundary import reading
 from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
 from annotations.export import write_class_map, write_confidence
-from annotations.orthophoto import open_orthophoto
+from annotations.images.boundary import reading
+from annotations.images.orthophoto import open_orthophoto
 from annotations.provenance import Provenance, file_digest
 from annotations.targets import shown
 from trainer.checkpoint import load_checkpoint
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
     from annotations.region import Region
 
 __all__ = ["Predict", "main", "make_map"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from annotations.disk.room import need_disk
 from annotations.errors import PartialSegError
-from annotations.rasters import open_dataset
+from annotations.images.gdal_raster import open_dataset
 from annotations.targets import GEOTIFF, check_target, shown
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from annotations.statistics import band_statistics
+from annotations.images.statistics import band_statistics
 from trainer.checkpoint import CheckpointError
 from trainer.imagery import Imagery, misfits, range_misfit
 from trainer.normalisation import Normalisation
 
 if TYPE_CHECKING:
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
     from trainer.checkpoint import Checkpoint
 
 __all__ = ["FittedImage", "fit_to_image"]

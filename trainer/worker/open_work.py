@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from annotations.band_roles import BandRoles
 from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
+from annotations.images.band_roles import BandRoles
+from annotations.images.orthophoto import open_orthophoto
+from annotations.images.statistics import band_statistics
 from annotations.mask import SparseMask
-from annotations.orthophoto import open_orthophoto
 from annotations.project_leftovers import sweep_places
 from annotations.region import Region
 from annotations.shared_array import SharedArray
-from annotations.statistics import band_statistics
 from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.config import WorkConfig, from_plain
 from trainer.imagery import Imagery
@@ -37,7 +37,7 @@ from trainer.worker.threads import ThreadGovernor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
     from trainer import protocol
     from trainer.live.pixels import PixelSource
     from trainer.predict.blocks import BlockPredictor

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from annotations.band_roles import BandRoles, propose_roles, tagged_mask
-from annotations.boundary import reading
-from annotations.channels import Channel, RasterSource, common_dtype
 from annotations.errors import RasterError
-from annotations.fingerprint import file_fingerprint, pixel_fingerprint, sample_regions
-from annotations.georeference import Georeference
-from annotations.missing import missing, unmistakable, without_data
-from annotations.raster_checks import check_file
-from annotations.rasters import RasterFile
+from annotations.images.band_roles import BandRoles, propose_roles, tagged_mask
+from annotations.images.boundary import reading
+from annotations.images.channels import Channel, RasterSource, common_dtype
+from annotations.images.fingerprint import file_fingerprint, pixel_fingerprint, sample_regions
+from annotations.images.gdal_raster import RasterFile
+from annotations.images.georeference import Georeference
+from annotations.images.missing import missing, unmistakable, without_data
+from annotations.images.raster_checks import check_file
+from annotations.images.statistics import band_statistics
+from annotations.images.zarr_image import ZarrImage, is_zarr
 from annotations.region import Region
-from annotations.statistics import band_statistics
-from annotations.zarr_images import ZarrImage, is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
 
 __all__ = ["display_levels"]
 

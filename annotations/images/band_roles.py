@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from annotations.errors import RasterError
-from annotations.missing import find_fill_values
+from annotations.images.missing import find_fill_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from annotations.channels import Channel
+    from annotations.images.channels import Channel
 
 __all__ = ["BandRoles", "propose_roles", "tagged_mask"]
 

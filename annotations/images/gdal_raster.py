@@ -16,13 +16,13 @@ from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-from annotations.boundary import reading
-from annotations.channels import Channel, common_dtype
 from annotations.disk.room import need_memory
 from annotations.errors import RasterError
-from annotations.placement import read_placement
-from annotations.probe import check_opens
-from annotations.raster_checks import (
+from annotations.images.boundary import reading
+from annotations.images.channels import Channel, common_dtype
+from annotations.images.placement import read_placement
+from annotations.images.probe import check_opens
+from annotations.images.raster_checks import (
     check_complete,
     check_file,
     check_holds_image,

@@ -10,7 +10,7 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
-from annotations.georeference import Georeference
+from annotations.images.georeference import Georeference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

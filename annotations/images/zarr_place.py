@@ -9,13 +9,13 @@ import zarr
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
-from annotations.georeference import Georeference
+from annotations.images.georeference import Georeference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from annotations.zarr_axes import ImageAxes
+    from annotations.images.zarr_axes import ImageAxes
 
 __all__ = ["zarr_placement"]
 

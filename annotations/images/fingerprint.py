@@ -13,7 +13,7 @@ from annotations.region import Region
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from annotations.channels import RasterSource
+    from annotations.images.channels import RasterSource
 
 __all__ = ["file_fingerprint", "pixel_fingerprint", "sample_regions"]
 

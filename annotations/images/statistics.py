@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from annotations.orthophoto import Orthophoto
+    from annotations.images.orthophoto import Orthophoto
 
 __all__ = ["band_statistics"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.georeference import Georeference
+    from annotations.images.georeference import Georeference
     from annotations.region import Region
 
 __all__ = ["Channel", "RasterSource", "common_dtype"]

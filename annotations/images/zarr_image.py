@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import zarr
 
-from annotations.boundary import reading
-from annotations.channels import Channel, common_dtype
 from annotations.errors import RasterError
-from annotations.georeference import Georeference
-from annotations.zarr_axes import find_axes
-from annotations.zarr_place import zarr_placement
+from annotations.images.boundary import reading
+from annotations.images.channels import Channel, common_dtype
+from annotations.images.georeference import Georeference
+from annotations.images.zarr_axes import find_axes
+from annotations.images.zarr_place import zarr_placement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
