@@ -11,7 +11,7 @@ import zarr
 from annotations.classes import UNLABELLED, ClassScheme, check_labels
 from annotations.errors import LabelError, ProjectError, ProjectVersionError
 from annotations.images.georeference import Georeference
-from annotations.label_files import read_mask
+from annotations.label_files.read import read_mask
 from annotations.region import Region
 
 if TYPE_CHECKING:

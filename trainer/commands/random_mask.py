@@ -13,7 +13,7 @@ from annotations.classes import MAX_CLASSES, UNLABELLED, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
 from annotations.export import write_labels
 from annotations.images.orthophoto import open_orthophoto
-from annotations.label_sources import open_label_source
+from annotations.label_files.sources import open_label_source
 from annotations.mask import SparseMask, read_mask
 from annotations.region import Region
 from annotations.sampling import random_mask

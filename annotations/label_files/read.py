@@ -9,8 +9,8 @@ import numpy as np
 
 from annotations.classes import UNLABELLED, check_labels
 from annotations.errors import LabelError, UnplacedMaskError
-from annotations.grids import Grid, lay_onto, window_of
-from annotations.label_sources import open_label_source
+from annotations.label_files.grid import Grid, lay_onto, window_of
+from annotations.label_files.sources import open_label_source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""Masks and label files of others, laid onto the grid of the orthophoto."""
