@@ -10,7 +10,7 @@ import numpy as np
 from annotations.classes import UNLABELLED
 from annotations.edits import CELL, Edit, coded, make_edit
 from annotations.region import Region
-from annotations.strokes import Origin, Stroke
+from annotations.store.strokes import Origin, Stroke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,8 @@ from annotations.classes import UNLABELLED
 from annotations.edits import CELL, Edit, Step, coded, decoded, make_edit
 from annotations.filling import fill_cell
 from annotations.region import Region
-from annotations.sparse_memory import sparse_zeros
-from annotations.strokes import Origin, Stroke
+from annotations.store.sparse_memory import sparse_zeros
+from annotations.store.strokes import Origin, Stroke
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from annotations.journal import EditJournal
 from annotations.points import PointLabel, PointsChange, PointSet
 from annotations.region import Region
 from annotations.removal import remove_strokes
-from annotations.strokes import Origin, Stroke
+from annotations.store.strokes import Origin, Stroke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from annotations.edits import Edit, Step
     from annotations.project import Project
-    from annotations.store import LabelStore
+    from annotations.store.label_store import LabelStore
 
 __all__ = ["Change", "Labelling", "NewPoint"]
 

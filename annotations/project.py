@@ -18,10 +18,10 @@ from annotations.disk.files import write_atomically
 from annotations.disk.lock import ProjectLock
 from annotations.errors import LabelError, OrthophotoChangedError, OrthophotoMissingError, ProjectError
 from annotations.images.band_roles import BandRoles
-from annotations.mask import SparseMask
 from annotations.project_document import DOCUMENT, PROJECT_FORMAT, check_inside, read_document
 from annotations.project_leftovers import sweep_project
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
+from annotations.store.mask import SparseMask
 
 if TYPE_CHECKING:
     from annotations.images.orthophoto import Orthophoto

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.project import Project
-    from annotations.store import LabelStore
+    from annotations.store.label_store import LabelStore
 
 __all__ = ["TakenUp", "take_up"]
 

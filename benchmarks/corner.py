@@ -18,9 +18,9 @@ from scipy import ndimage
 
 from annotations.classes import LANDCOVER_AI
 from annotations.images.orthophoto import open_orthophoto
-from annotations.mask import read_mask
 from annotations.sampling import simulate_strokes, stroke_from
 from annotations.scores import mean_iou
+from annotations.store.mask import read_mask
 from benchmarks._hands import open_hand
 from trainer.config import LiveConfig, WorkConfig
 

@@ -24,9 +24,9 @@ from rasterio import Affine
 
 from annotations.classes import LANDCOVER_AI, NOT_PREDICTED
 from annotations.errors import PartialSegError
-from annotations.mask import SparseMask
 from annotations.region import Region
 from annotations.shared_array import SharedArray
+from annotations.store.mask import SparseMask
 from trainer import protocol
 from trainer.config import WorkConfig, to_plain
 

@@ -13,9 +13,9 @@ from annotations.errors import PartialSegError, ProjectVersionError
 from annotations.images.display import display_levels
 from annotations.images.orthophoto import open_orthophoto
 from annotations.images.zarr_image import is_zarr
-from annotations.mask import SparseMask
 from annotations.project import Project
 from annotations.region import Region
+from annotations.store.mask import SparseMask
 from napari_partialseg._guard import label_colormap
 from napari_partialseg._layers import MARK, image_options, placement
 from napari_partialseg._words import without_markup

@@ -12,8 +12,8 @@ from annotations.classes import LANDCOVER_AI, MAX_CLASSES, NOT_PREDICTED, ClassS
 from annotations.errors import LabelError, PartialSegError
 from annotations.export import write_confidence, write_labels
 from annotations.images.georeference import Georeference
-from annotations.mask import SparseMask
 from annotations.region import Region
+from annotations.store.mask import SparseMask
 from annotations.targets import GEOTIFF, check_target
 from napari_partialseg._layers import MARK
 

@@ -4,7 +4,7 @@ import pytest
 import zarr
 from failing_disk import SHAPE, FailingDisk
 
-from annotations import writer as writer_module
+from annotations.store import writer as writer_module
 
 
 @pytest.fixture

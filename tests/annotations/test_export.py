@@ -18,9 +18,9 @@ from annotations.errors import LabelError, PartialSegError
 from annotations.export import write_class_map, write_confidence, write_labels, write_style
 from annotations.images.gdal_raster import open_dataset
 from annotations.images.georeference import Georeference
-from annotations.mask import read_mask
 from annotations.polygons import class_polygons, write_polygons
 from annotations.region import Region
+from annotations.store.mask import read_mask
 
 UTM = Georeference(rasterio.crs.CRS.from_epsg(32640).to_wkt(), (0.5, 0.0, 340000.0, 0.0, -0.5, 2780000.0))
 MAPS = arrays(np.uint8, (9, 11), elements=st.sampled_from([0, 1, 2, 255]))

@@ -20,8 +20,8 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region
-from annotations.store import LabelStore
-from annotations.writer import BackgroundWriter
+from annotations.store.label_store import LabelStore
+from annotations.store.writer import BackgroundWriter
 
 LEFT = Region(2, 3, 9, 20)
 

@@ -20,7 +20,7 @@ from annotations.labelling import Labelling, NewPoint
 from annotations.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 
 LEFT, MIDDLE, RIGHT = Region(2, 3, 9, 20), Region(5, 500, 9, 30), Region(0, 1024, 24, 16)
 # What may fail without a word: folders that are there already, who holds the lock, the labels' copy of the classes,

@@ -20,8 +20,8 @@ from annotations.errors import LabelError, RasterError, UnplacedMaskError
 from annotations.export import write_labels
 from annotations.images.gdal_raster import quiet_gdal
 from annotations.images.georeference import Georeference
-from annotations.mask import SparseMask, read_mask
 from annotations.region import Region
+from annotations.store.mask import SparseMask, read_mask
 
 RD = "EPSG:28992"
 HERE = Affine(0.25, 0, 155000, 0, -0.25, 463000)

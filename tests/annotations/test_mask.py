@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.errors import NotGeoreferencedWarning
 
-from annotations import mask as mask_module
 from annotations.classes import LANDCOVER_AI, ClassScheme, check_labels
 from annotations.errors import LabelError, ProjectError, ProjectVersionError, RasterError
 from annotations.images.georeference import Georeference
-from annotations.mask import SparseMask, read_mask
 from annotations.region import Region
+from annotations.store import mask as mask_module
+from annotations.store.mask import SparseMask, read_mask
 
 SHAPE = (100, 130)
 UTM = Georeference(rasterio.crs.CRS.from_epsg(32640).to_wkt(), (0.5, 0.0, 340000.0, 0.0, -0.5, 2780000.0))

@@ -14,8 +14,8 @@ from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError, ProjectError
 from annotations.journal import EditJournal
 from annotations.region import Region
-from annotations.store import LabelStore
-from annotations.strokes import Stroke
+from annotations.store.label_store import LabelStore
+from annotations.store.strokes import Stroke
 
 SHAPE = (700, 1100)
 WHOLE = Region.whole(SHAPE)
@@ -239,7 +239,7 @@ def test_what_another_viewer_writes_meanwhile_is_no_loss(folder):
 
 def test_a_kill_between_any_two_writes_is_no_loss(folder, monkeypatch):
     """Whatever is on disk when one of the steps of a save was the last, opening says nothing."""
-    from annotations import store as module
+    from annotations.store import label_store as module
 
     class Killed(BaseException):
         pass

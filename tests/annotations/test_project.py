@@ -17,7 +17,7 @@ from annotations.images.gdal_raster import quiet_gdal
 from annotations.images.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.region import Region
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 
 ROOT = Path(__file__).parents[2]
 

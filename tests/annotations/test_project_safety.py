@@ -22,7 +22,7 @@ from annotations.images.gdal_raster import quiet_gdal
 from annotations.images.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.region import Region
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("PARTIALSEG_KILLS", "10"))
@@ -253,7 +253,7 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.project import Project
 from annotations.classes import LANDCOVER_AI
 from annotations.region import Region
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 
 home, seed = Path(sys.argv[1]), int(sys.argv[2])
 folder, rng = home / "p", np.random.default_rng(seed)

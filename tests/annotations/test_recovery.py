@@ -16,7 +16,7 @@ from annotations.points import PointLabel, PointSet
 from annotations.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 
 SHAPE = (40, 600)
 FOUR = ClassScheme(LANDCOVER_AI.classes[:4])

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from annotations import project as project_module
-from annotations import store as store_module
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
 from annotations.images.orthophoto import open_orthophoto
@@ -28,7 +27,8 @@ from annotations.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region
 from annotations.removal import theirs_alone
-from annotations.store import LabelStore
+from annotations.store import label_store as store_module
+from annotations.store.label_store import LabelStore
 
 HEIGHT, WIDTH = 24, 1040  # three chunks
 SHAPE = (HEIGHT, WIDTH)

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotations import store as store_module
-from annotations import writer as writer_module
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import LabelError, PartialSegError, ProjectError
-from annotations.mask import SparseMask
 from annotations.region import Region
-from annotations.store import LabelStore
-from annotations.strokes import Stroke, StrokeLog
+from annotations.store import label_store as store_module
+from annotations.store import writer as writer_module
+from annotations.store.label_store import LabelStore
+from annotations.store.mask import SparseMask
+from annotations.store.strokes import Stroke, StrokeLog
 
 SHAPE = (700, 1100)
 
@@ -212,8 +212,8 @@ import sys, time
 import numpy as np
 from pathlib import Path
 from annotations.region import Region
-from annotations.store import LabelStore
-from annotations.strokes import Stroke
+from annotations.store.label_store import LabelStore
+from annotations.store.strokes import Stroke
 store = LabelStore.open(Path(sys.argv[1]))
 store.submit(Region(500, 500, 40, 40), np.full((40, 40), 2, np.int8), np.full((40, 40), 1, np.uint32),
              [Stroke(1, 2, "paint", 0.0)])

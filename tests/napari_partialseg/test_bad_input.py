@@ -12,9 +12,9 @@ import rasterio
 from qtpy.QtWidgets import QMessageBox
 from viewer_helpers import on_disk, stroke
 
-from annotations import store as store_module
-from annotations.mask import SparseMask
 from annotations.region import Region
+from annotations.store import label_store as store_module
+from annotations.store.mask import SparseMask
 from trainer import protocol
 
 

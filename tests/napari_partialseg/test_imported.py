@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QApplication, QPushButton
 from viewer_helpers import on_disk, stroke
 
 from annotations import filling
-from annotations.mask import SparseMask
 from annotations.region import Region
+from annotations.store.mask import SparseMask
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import PartialSegError, ProjectError, ProjectVersionError, RasterError
 from annotations.images.georeference import Georeference
 from annotations.images.orthophoto import open_orthophoto
-from annotations.mask import SparseMask
 from annotations.project import Project
 from annotations.region import Region
+from annotations.store.mask import SparseMask
 from napari_partialseg import _sample_data
 from napari_partialseg._guard import LabelsGuard, label_colormap
 from napari_partialseg._reader import get_reader, read

@@ -9,7 +9,7 @@ import rasterio
 from qtpy.QtWidgets import QApplication
 from viewer_helpers import on_disk, stroke
 
-from annotations import store as store_module
+from annotations.store import label_store as store_module
 from napari_partialseg._fill import LARGEST_FILL, fill_in_view
 from trainer import protocol
 

@@ -15,8 +15,8 @@ import pytest
 import rasterio
 from viewer_helpers import on_disk, stroke
 
-from annotations.mask import SparseMask
 from annotations.region import Region
+from annotations.store.mask import SparseMask
 from napari_partialseg._worker_client import WorkerClient
 from trainer.config import LiveConfig, ModelConfig, PredictConfig, WorkConfig
 

@@ -6,8 +6,8 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication
 
-from annotations.mask import SparseMask
 from annotations.region import Region
+from annotations.store.mask import SparseMask
 
 
 class FakeClient(QObject):

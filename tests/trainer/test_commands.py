@@ -12,8 +12,8 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from annotations.mask import SparseMask
 from annotations.region import Region
+from annotations.store.mask import SparseMask
 from trainer.commands import partialseg
 from trainer.commands.completion import completion_script, options_of
 

@@ -14,9 +14,9 @@ from annotations.errors import LabelError, PartialSegError
 from annotations.export import write_labels
 from annotations.images.orthophoto import open_orthophoto
 from annotations.label_files.sources import open_label_source
-from annotations.mask import SparseMask, read_mask
 from annotations.region import Region
 from annotations.sampling import random_mask
+from annotations.store.mask import SparseMask, read_mask
 from annotations.tags import classes_told
 from annotations.targets import GEOTIFF
 from trainer.command_line import exit_status

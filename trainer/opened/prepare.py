@@ -17,7 +17,7 @@ from annotations.points import PointSet
 from annotations.project import Project
 from annotations.recovery import take_up
 from annotations.shared_array import SharedArray
-from annotations.store import LabelStore
+from annotations.store.label_store import LabelStore
 from trainer.kept import load_prediction
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from torch.nn import functional
 from annotations.classes import UNLABELLED
 from annotations.images.orthophoto import open_orthophoto
 from annotations.images.statistics import band_statistics
-from annotations.mask import read_mask
 from annotations.region import Region
 from annotations.sample import make_sample
+from annotations.store.mask import read_mask
 from trainer.augment import dihedral
 from trainer.landcover_ai.layout import DatasetError
 

@@ -14,10 +14,10 @@ from annotations.errors import PartialSegError
 from annotations.images.band_roles import BandRoles
 from annotations.images.orthophoto import open_orthophoto
 from annotations.images.statistics import band_statistics
-from annotations.mask import SparseMask
 from annotations.project_leftovers import sweep_places
 from annotations.region import Region
 from annotations.shared_array import SharedArray
+from annotations.store.mask import SparseMask
 from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.config import WorkConfig, from_plain
 from trainer.imagery import Imagery

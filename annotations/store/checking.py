@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from annotations.chunk_files import chunk_file, strange_entries
 from annotations.classes import UNLABELLED
 from annotations.errors import ProjectError
 from annotations.region import Region
-from annotations.saved import ChunkState, SavedState
-from annotations.sparse_memory import sparse_zeros
+from annotations.store.chunk_files import chunk_file, strange_entries
+from annotations.store.saved import ChunkState, SavedState
+from annotations.store.sparse_memory import sparse_zeros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from numpy.typing import NDArray
 
-    from annotations.mask import SparseMask
-    from annotations.numbers import StrokeNumbers
+    from annotations.store.mask import SparseMask
+    from annotations.store.stroke_numbers import StrokeNumbers
 
 __all__ = ["Loaded", "read_checked"]
 

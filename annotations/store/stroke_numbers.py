@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import zarr
 
-from annotations.chunk_files import strange_entries
 from annotations.disk.aside import set_aside
 from annotations.errors import ProjectError
+from annotations.store.chunk_files import strange_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

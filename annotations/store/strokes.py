@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from annotations.disk.files import write_atomically
 from annotations.disk.lines import append_lines, whole_lines
 from annotations.errors import ProjectError
-from annotations.numbers import LARGEST_NUMBER
+from annotations.store.stroke_numbers import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

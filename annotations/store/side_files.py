@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from annotations.disk.aside import free_name, set_aside
 from annotations.disk.files import read_json, write_atomically
 from annotations.errors import ProjectError
-from annotations.saved import SavedState
+from annotations.store.saved import SavedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from annotations.strokes import Stroke, StrokeLog
+    from annotations.store.strokes import Stroke, StrokeLog
 
 __all__ = ["own_file", "take_points", "take_saved", "take_strokes"]
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotations.checking import read_checked
 from annotations.classes import UNLABELLED, ClassScheme, check_labels
 from annotations.disk.files import write_atomically
 from annotations.errors import LabelError, PartialSegError, ProjectError
-from annotations.mask import SparseMask
-from annotations.numbers import LARGEST_NUMBER, StrokeNumbers, make_numbers
 from annotations.region import Region
-from annotations.saved import ChunkState
-from annotations.side_files import take_points, take_saved, take_strokes
-from annotations.strokes import Stroke, StrokeLog
-from annotations.writer import BackgroundWriter
+from annotations.store.checking import read_checked
+from annotations.store.mask import SparseMask
+from annotations.store.saved import ChunkState
+from annotations.store.side_files import take_points, take_saved, take_strokes
+from annotations.store.stroke_numbers import LARGEST_NUMBER, StrokeNumbers, make_numbers
+from annotations.store.strokes import Stroke, StrokeLog
+from annotations.store.writer import BackgroundWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
