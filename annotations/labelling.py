@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from annotations.classes import ClassScheme
     from annotations.edits import Edit, Step
-    from annotations.project import Project
+    from annotations.project.project import Project
     from annotations.store.label_store import LabelStore
 
 __all__ = ["Change", "Labelling", "NewPoint"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.project import Project
+    from annotations.project.project import Project
     from annotations.store.label_store import LabelStore
 
 __all__ = ["TakenUp", "take_up"]

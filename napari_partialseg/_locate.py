@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from annotations.errors import OrthophotoChangedError, OrthophotoError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.project import Project
+from annotations.project.project import Project
 from napari_partialseg._background import Job
 from napari_partialseg._words import as_text
 

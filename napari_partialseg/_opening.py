@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
-from annotations.project import Project
+from annotations.project.project import Project
 from napari_partialseg._background import Job
 from trainer.opened.prepare import Prepared, prepare
 

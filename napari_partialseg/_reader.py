@@ -13,7 +13,7 @@ from annotations.errors import PartialSegError, ProjectVersionError
 from annotations.images.display import display_levels
 from annotations.images.orthophoto import open_orthophoto
 from annotations.images.zarr_image import is_zarr
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.mask import SparseMask
 from napari_partialseg._guard import label_colormap

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox, QWidge
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
-from annotations.project import Project
+from annotations.project.project import Project
 from napari_partialseg._banner import Banner
 from napari_partialseg._classes_panel import ClassesPanel
 from napari_partialseg._draw_panel import DrawPanel

@@ -17,7 +17,7 @@ from failing_disk import FEW, MORE, SHAPE, WAYS
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.labelling import Labelling, NewPoint
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region
 from annotations.store.label_store import LabelStore

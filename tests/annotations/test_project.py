@@ -15,7 +15,7 @@ from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError, ProjectError, ProjectLockedError, ProjectVersionError
 from annotations.images.gdal_raster import quiet_gdal
 from annotations.images.orthophoto import open_orthophoto
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 
@@ -100,7 +100,7 @@ def test_the_second_viewer_is_refused_or_reads_only(tmp_path):
 
 HOLDER = """
 import sys, time
-from annotations.project import Project
+from annotations.project.project import Project
 project = Project.open(sys.argv[1])
 print("open", flush=True)
 time.sleep(60)
@@ -221,7 +221,7 @@ def test_a_folder_that_a_crash_left_is_not_used_again(tmp_path):
 
 
 def test_a_failed_save_leaves_the_old_description(tmp_path, monkeypatch):
-    import annotations.project as module
+    import annotations.project.project as module
 
     with Project.create(tmp_path / "p", LANDCOVER_AI) as project:
         project.set_config({"a": 1})

@@ -20,7 +20,7 @@ from annotations.disk.files import write_atomically
 from annotations.errors import PartialSegError, ProjectError, ProjectLockedError
 from annotations.images.gdal_raster import quiet_gdal
 from annotations.images.orthophoto import open_orthophoto
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 
@@ -136,7 +136,7 @@ def test_locks_that_a_killed_viewer_left_hold_nobody_up(folder, left):
 
 
 def test_the_backup_is_whole_and_of_the_version_before(folder, monkeypatch):
-    import annotations.project as module
+    import annotations.project.project as module
 
     with Project.open(folder) as project:
         for n in range(3):
@@ -250,7 +250,7 @@ import numpy as np
 from pathlib import Path
 from annotations.journal import EditJournal
 from annotations.images.orthophoto import open_orthophoto
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.classes import LANDCOVER_AI
 from annotations.region import Region
 from annotations.store.label_store import LabelStore

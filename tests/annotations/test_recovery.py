@@ -13,7 +13,7 @@ from annotations.errors import LabelError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.labelling import Labelling, NewPoint
 from annotations.points import PointLabel, PointSet
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region
 from annotations.store.label_store import LabelStore

@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from annotations import project as project_module
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.labelling import Labelling, NewPoint
-from annotations.project import Project
+from annotations.project import project as project_module
+from annotations.project.project import Project
 from annotations.recovery import take_up
 from annotations.region import Region
 from annotations.removal import theirs_alone

@@ -20,7 +20,7 @@ from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
 from annotations.export import write_class_map, write_confidence, write_labels, write_polygons, write_style
 from annotations.images.gdal_raster import open_dataset
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.provenance import Provenance, file_digest
 from annotations.targets import GEOTIFF, check_target
 

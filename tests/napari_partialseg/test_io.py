@@ -24,7 +24,7 @@ from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import PartialSegError, ProjectError, ProjectVersionError, RasterError
 from annotations.images.georeference import Georeference
 from annotations.images.orthophoto import open_orthophoto
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.mask import SparseMask
 from napari_partialseg import _sample_data

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow, 
 from viewer_helpers import FakeClient, on_disk, stroke
 
 from annotations.classes import LANDCOVER_AI
-from annotations.project import Project
+from annotations.project.project import Project
 from napari_partialseg import _scene, _session
 from napari_partialseg._section import Section
 from napari_partialseg._widget import PartialSegWidget

@@ -19,7 +19,7 @@ from rasterio.transform import Affine
 from annotations.classes import LANDCOVER_AI
 from annotations.disk.files import replacing
 from annotations.disk.leftovers import sweep_leftovers
-from annotations.project import Project
+from annotations.project.project import Project
 from trainer.checkpoint import Checkpoint, load_checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ModelConfig
 from trainer.imagery import Imagery

@@ -14,7 +14,7 @@ from annotations.errors import PartialSegError, ProjectLockedError
 from annotations.images.display import display_levels
 from annotations.images.orthophoto import open_orthophoto
 from annotations.points import PointSet
-from annotations.project import Project
+from annotations.project.project import Project
 from annotations.recovery import take_up
 from annotations.shared_array import SharedArray
 from annotations.store.label_store import LabelStore
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.images.orthophoto import Orthophoto
-    from annotations.project import ImageEntry
+    from annotations.project.project import ImageEntry
 
 __all__ = ["Lock", "Prepared", "prepare"]
 

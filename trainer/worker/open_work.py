@@ -14,7 +14,7 @@ from annotations.errors import PartialSegError
 from annotations.images.band_roles import BandRoles
 from annotations.images.orthophoto import open_orthophoto
 from annotations.images.statistics import band_statistics
-from annotations.project_leftovers import sweep_places
+from annotations.project.sweeping import sweep_places
 from annotations.region import Region
 from annotations.shared_array import SharedArray
 from annotations.store.mask import SparseMask

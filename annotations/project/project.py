@@ -18,8 +18,8 @@ from annotations.disk.files import write_atomically
 from annotations.disk.lock import ProjectLock
 from annotations.errors import LabelError, OrthophotoChangedError, OrthophotoMissingError, ProjectError
 from annotations.images.band_roles import BandRoles
-from annotations.project_document import DOCUMENT, PROJECT_FORMAT, check_inside, read_document
-from annotations.project_leftovers import sweep_project
+from annotations.project.document import DOCUMENT, PROJECT_FORMAT, check_inside, read_document
+from annotations.project.sweeping import sweep_project
 from annotations.store.label_store import LabelStore
 from annotations.store.mask import SparseMask
 

@@ -1,0 +1,1 @@
+"""The folder that holds a piece of work."""
