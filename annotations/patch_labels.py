@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.drawing import disc
+from annotations.labels.shapes import disc
 from annotations.sampling import paint_stroke, simulate_clicks, simulate_strokes
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from annotations.counts import LabelCounts
 from annotations.errors import RasterError
+from annotations.labels.counts import LabelCounts
 from napari_partialseg._background import Job
 
 if TYPE_CHECKING:

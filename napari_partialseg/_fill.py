@@ -14,7 +14,7 @@ import numpy as np
 from skimage.segmentation import flood
 
 from annotations.classes import NOT_PREDICTED, UNLABELLED
-from annotations.points import inside_image
+from annotations.labels.points import inside_image
 from annotations.region import Region
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
-from annotations.labelling import Change
+from annotations.labels.labelling import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from annotations.filling import Filling
+    from annotations.labels.filling import Filling
 
 __all__ = ["Filler"]
 

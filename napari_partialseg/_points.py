@@ -10,15 +10,15 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from annotations.errors import PartialSegError
-from annotations.labelling import NewPoint
-from annotations.points import inside_image
+from annotations.labels.labelling import NewPoint
+from annotations.labels.points import inside_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari.layers import Points
 
-    from annotations.labelling import Labelling
+    from annotations.labels.labelling import Labelling
 
 __all__ = ["PointKeeper"]
 

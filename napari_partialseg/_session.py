@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
 from annotations.errors import LabelError
-from annotations.labelling import Labelling
+from annotations.labels.labelling import Labelling
 from annotations.scores import mean_iou
 from annotations.shared_array import SharedArray
 from napari_partialseg._counting import LabelCounter
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.labelling import Change
+    from annotations.labels.labelling import Change
     from annotations.region import Region
     from napari_partialseg._worker_client import WorkerClient
     from trainer.opened.prepare import Prepared

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.layers.base import Layer
 
-    from annotations.labelling import Change, Labelling
+    from annotations.labels.labelling import Change, Labelling
 
 __all__ = ["LabelTracker", "redraw"]
 

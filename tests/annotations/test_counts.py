@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotations.counts import LabelCounts
+from annotations.labels.counts import LabelCounts
 from annotations.region import Region
 
 SHAPE = (700, 1100)

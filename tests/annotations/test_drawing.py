@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotations.drawing import disc
+from annotations.labels.shapes import disc
 
 SHAPE = (30, 40)
 

@@ -17,8 +17,8 @@ from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError, ProjectError
 from annotations.images.band_roles import BandRoles
 from annotations.images.orthophoto import open_orthophoto
+from annotations.labels.recovery import take_up
 from annotations.project.project import Project
-from annotations.recovery import take_up
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 from annotations.store.writer import BackgroundWriter

@@ -16,9 +16,9 @@ from failing_disk import FEW, MORE, SHAPE, WAYS
 
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.labelling import Labelling, NewPoint
+from annotations.labels.labelling import Labelling, NewPoint
+from annotations.labels.recovery import take_up
 from annotations.project.project import Project
-from annotations.recovery import take_up
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 

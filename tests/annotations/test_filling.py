@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annotations import filling as filling_module
 from annotations.classes import LANDCOVER_AI, LandClass
-from annotations.edits import CELL
-from annotations.labelling import Labelling, NewPoint
+from annotations.labels import filling as filling_module
+from annotations.labels.edits import CELL
+from annotations.labels.labelling import Labelling, NewPoint
 from annotations.region import Region
 
 SHAPE = (1300, 1700)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotations import journal as journal_module
-from annotations.drawing import disc
-from annotations.journal import EditJournal
+from annotations.labels import journal as journal_module
+from annotations.labels.journal import EditJournal
+from annotations.labels.shapes import disc
 from annotations.region import Region
 
 SHAPE = (40, 50)

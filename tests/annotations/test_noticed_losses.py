@@ -12,7 +12,7 @@ import zarr
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError, ProjectError
-from annotations.journal import EditJournal
+from annotations.labels.journal import EditJournal
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 from annotations.store.strokes import Stroke

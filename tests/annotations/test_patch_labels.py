@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotations.drawing import disc
+from annotations.labels.shapes import disc
 from annotations.patch_labels import click_mask, scribble_mask, spread_clicks
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotations.drawing import disc
 from annotations.errors import LabelError
-from annotations.points import PointLabel, PointSet
+from annotations.labels.points import PointLabel, PointSet
+from annotations.labels.shapes import disc
 
 SHAPE = (16, 16)
 PLACE = st.tuples(st.floats(0, 15), st.floats(0, 15))

@@ -248,7 +248,7 @@ CHILD = """
 import sys
 import numpy as np
 from pathlib import Path
-from annotations.journal import EditJournal
+from annotations.labels.journal import EditJournal
 from annotations.images.orthophoto import open_orthophoto
 from annotations.project.project import Project
 from annotations.classes import LANDCOVER_AI

@@ -11,10 +11,10 @@ import zarr
 from annotations.classes import LANDCOVER_AI, ClassScheme
 from annotations.errors import LabelError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.labelling import Labelling, NewPoint
-from annotations.points import PointLabel, PointSet
+from annotations.labels.labelling import Labelling, NewPoint
+from annotations.labels.points import PointLabel, PointSet
+from annotations.labels.recovery import take_up
 from annotations.project.project import Project
-from annotations.recovery import take_up
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotations.removal import remove_strokes, theirs_alone
+from annotations.labels.removal import remove_strokes, theirs_alone
 
 
 @settings(max_examples=40, deadline=None)
@@ -49,6 +49,6 @@ def test_tiles_make_no_difference(monkeypatch):
     strokes = np.where(labels >= 0, rng.integers(1, 4, labels.shape), 0).astype(np.uint32)
     whole, tiled = labels.copy(), labels.copy()
     one = remove_strokes(whole, strokes, np.array([2], np.uint32))
-    monkeypatch.setattr("annotations.removal._TILE", 16)
+    monkeypatch.setattr("annotations.labels.removal._TILE", 16)
     assert remove_strokes(tiled, strokes, np.array([2], np.uint32)) == one
     assert (whole == tiled).all()

@@ -21,12 +21,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.labelling import Labelling, NewPoint
+from annotations.labels.labelling import Labelling, NewPoint
+from annotations.labels.recovery import take_up
+from annotations.labels.removal import theirs_alone
 from annotations.project import project as project_module
 from annotations.project.project import Project
-from annotations.recovery import take_up
 from annotations.region import Region
-from annotations.removal import theirs_alone
 from annotations.store import label_store as store_module
 from annotations.store.label_store import LabelStore
 

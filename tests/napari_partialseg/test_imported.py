@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QPushButton
 from viewer_helpers import on_disk, stroke
 
-from annotations import filling
+from annotations.labels import filling
 from annotations.region import Region
 from annotations.store.mask import SparseMask
 

@@ -13,9 +13,9 @@ from annotations.disk.room import need_address_space, need_disk
 from annotations.errors import PartialSegError, ProjectLockedError
 from annotations.images.display import display_levels
 from annotations.images.orthophoto import open_orthophoto
-from annotations.points import PointSet
+from annotations.labels.points import PointSet
+from annotations.labels.recovery import take_up
 from annotations.project.project import Project
-from annotations.recovery import take_up
 from annotations.shared_array import SharedArray
 from annotations.store.label_store import LabelStore
 from trainer.kept import load_prediction

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.edits import CELL, Edit, coded, make_edit
+from annotations.labels.edits import CELL, Edit, coded, make_edit
 from annotations.region import Region
 from annotations.store.strokes import Origin, Stroke
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.drawing import disc
 from annotations.errors import LabelError, PartialSegError, ProjectError
-from annotations.filling import Filling
-from annotations.journal import EditJournal
-from annotations.points import PointLabel, PointsChange, PointSet
+from annotations.labels.filling import Filling
+from annotations.labels.journal import EditJournal
+from annotations.labels.points import PointLabel, PointsChange, PointSet
+from annotations.labels.removal import remove_strokes
+from annotations.labels.shapes import disc
 from annotations.region import Region
-from annotations.removal import remove_strokes
 from annotations.store.strokes import Origin, Stroke
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.edits import Edit, Step
+    from annotations.labels.edits import Edit, Step
     from annotations.project.project import Project
     from annotations.store.label_store import LabelStore
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.drawing import disc
 from annotations.errors import LabelError
+from annotations.labels.shapes import disc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

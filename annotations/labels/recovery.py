@@ -15,7 +15,7 @@ import numpy as np
 from annotations.classes import MAX_CLASSES, UNLABELLED, ClassScheme
 from annotations.disk.files import replacing, write_atomically
 from annotations.errors import LabelError, ProjectError
-from annotations.points import PointSet
+from annotations.labels.points import PointSet
 from annotations.region import Region
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.edits import CELL, Edit, Step, coded, decoded, make_edit
-from annotations.filling import fill_cell
+from annotations.labels.edits import CELL, Edit, Step, coded, decoded, make_edit
+from annotations.labels.filling import fill_cell
 from annotations.region import Region
 from annotations.store.sparse_memory import sparse_zeros
 from annotations.store.strokes import Origin, Stroke

@@ -1,0 +1,1 @@
+"""Labels in hand: points, strokes, counts, and the one history of all that changes them."""
