@@ -13,9 +13,9 @@ import numpy as np
 from annotations.classes import NOT_PREDICTED, ClassScheme
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
+from annotations.prediction.shared_array import SharedArray
 from annotations.region import Region
 from annotations.sampling import paint_stroke
-from annotations.shared_array import SharedArray
 from annotations.store.mask import SparseMask
 from trainer import protocol
 from trainer.config import WorkConfig, to_plain

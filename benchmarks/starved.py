@@ -24,8 +24,8 @@ from rasterio import Affine
 
 from annotations.classes import LANDCOVER_AI, NOT_PREDICTED
 from annotations.errors import PartialSegError
+from annotations.prediction.shared_array import SharedArray
 from annotations.region import Region
-from annotations.shared_array import SharedArray
 from annotations.store.mask import SparseMask
 from trainer import protocol
 from trainer.config import WorkConfig, to_plain

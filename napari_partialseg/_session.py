@@ -11,8 +11,8 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from annotations.errors import LabelError
 from annotations.labels.labelling import Labelling
+from annotations.prediction.shared_array import SharedArray
 from annotations.scores import mean_iou
-from annotations.shared_array import SharedArray
 from napari_partialseg._counting import LabelCounter
 from napari_partialseg._fill import fill_in_view
 from napari_partialseg._filler import Filler

@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from annotations.classes import ClassScheme, LandClass
+from annotations.prediction.shared_array import SharedArray
 from annotations.region import Region
-from annotations.shared_array import SharedArray
 from trainer import protocol
 from trainer.benchmark.report.write import collect, write_report
 from trainer.checkpoint import load_checkpoint

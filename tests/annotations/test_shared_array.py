@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from annotations.errors import PartialSegError
-from annotations.shared_array import SharedArray
+from annotations.prediction.shared_array import SharedArray
 
 
 def test_what_one_writes_the_other_sees(tmp_path):
@@ -62,7 +62,7 @@ def test_nothing_that_happens_to_the_file_reaches_the_array(tmp_path, harm):
     assert first.array[5, 5] == 9
     # another process, told the address, sees the same
     code = (
-        "import sys; from annotations.shared_array import SharedArray\n"
+        "import sys; from annotations.prediction.shared_array import SharedArray\n"
         "SharedArray.open(sys.argv[1], (300, 40)).array[6, 6] = 11"
     )
     subprocess.run([sys.executable, "-c", code, SharedArray.address(path)], check=True)
@@ -72,7 +72,7 @@ def test_nothing_that_happens_to_the_file_reaches_the_array(tmp_path, harm):
 def test_another_process_opens_it_by_its_path(tmp_path):
     first = SharedArray.create(tmp_path / "x.u8", (300, 40), 7)
     code = (
-        "import sys; from annotations.shared_array import SharedArray\n"
+        "import sys; from annotations.prediction.shared_array import SharedArray\n"
         "SharedArray.open(sys.argv[1], (300, 40)).array[6, 6] = 11"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.u8")], check=True)

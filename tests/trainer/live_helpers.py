@@ -10,8 +10,8 @@ import rasterio
 from rasterio import Affine
 
 from annotations.classes import NOT_PREDICTED, ClassScheme, LandClass
+from annotations.prediction.shared_array import SharedArray
 from annotations.region import Region
-from annotations.shared_array import SharedArray
 from annotations.store.mask import SparseMask
 from trainer import protocol
 from trainer.config import LiveConfig, ModelConfig, PredictConfig, WorkConfig, to_plain

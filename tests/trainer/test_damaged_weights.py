@@ -11,11 +11,11 @@ import zarr
 from live_helpers import CONFIG, SCHEME, SHAPE, make_work
 
 from annotations.errors import PartialSegError
+from annotations.prediction.kept_map import KeptPrediction, load_prediction
 from annotations.region import Region
 from trainer import protocol
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import to_plain
-from trainer.kept import KeptPrediction, load_prediction
 from trainer.worker.files import load_work, set_aside
 from trainer.worker.session import LiveSession
 

@@ -15,10 +15,10 @@ from annotations.images.display import display_levels
 from annotations.images.orthophoto import open_orthophoto
 from annotations.labels.points import PointSet
 from annotations.labels.recovery import take_up
+from annotations.prediction.kept_map import load_prediction
+from annotations.prediction.shared_array import SharedArray
 from annotations.project.project import Project
-from annotations.shared_array import SharedArray
 from annotations.store.label_store import LabelStore
-from trainer.kept import load_prediction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

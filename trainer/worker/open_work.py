@@ -14,14 +14,14 @@ from annotations.errors import PartialSegError
 from annotations.images.band_roles import BandRoles
 from annotations.images.orthophoto import open_orthophoto
 from annotations.images.statistics import band_statistics
+from annotations.prediction.kept_map import KeptPrediction
+from annotations.prediction.shared_array import SharedArray
 from annotations.project.sweeping import sweep_places
 from annotations.region import Region
-from annotations.shared_array import SharedArray
 from annotations.store.mask import SparseMask
 from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.config import WorkConfig, from_plain
 from trainer.imagery import Imagery
-from trainer.kept import KeptPrediction
 from trainer.live.fitting_start import fit_start
 from trainer.live.label_index import LabelIndex
 from trainer.live.learner import LiveLearner
