@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from scipy import ndimage
 
-from annotations.sampling import SimulatedStroke, stroke_from
+from annotations.simulation.sampling import SimulatedStroke, stroke_from
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.prediction.shared_array import SharedArray
 from annotations.region import Region
-from annotations.sampling import paint_stroke
+from annotations.simulation.sampling import paint_stroke
 from annotations.store.mask import SparseMask
 from trainer import protocol
 from trainer.config import WorkConfig, to_plain
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from annotations.sampling import SimulatedStroke
+    from annotations.simulation.sampling import SimulatedStroke
 
 __all__ = ["DirectHand", "Hand", "ViewerHand", "open_hand"]
 

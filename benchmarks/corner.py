@@ -18,8 +18,8 @@ from scipy import ndimage
 
 from annotations.classes import LANDCOVER_AI
 from annotations.images.orthophoto import open_orthophoto
-from annotations.sampling import simulate_strokes, stroke_from
 from annotations.scores import mean_iou
+from annotations.simulation.sampling import simulate_strokes, stroke_from
 from annotations.store.mask import read_mask
 from benchmarks._hands import open_hand
 from trainer.config import LiveConfig, WorkConfig
@@ -27,7 +27,7 @@ from trainer.config import LiveConfig, WorkConfig
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from annotations.sampling import SimulatedStroke
+    from annotations.simulation.sampling import SimulatedStroke
 
 __all__ = ["main"]
 

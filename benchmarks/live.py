@@ -29,7 +29,7 @@ from rasterio import Affine
 
 from annotations.images.orthophoto import open_orthophoto
 from annotations.region import Region
-from annotations.sampling import paint_stroke, simulate_strokes
+from annotations.simulation.sampling import paint_stroke, simulate_strokes
 from benchmarks._latency import Latency
 from napari_partialseg._scene import Scene, open_scene
 from napari_partialseg.demo import tones, wait_until

@@ -22,8 +22,8 @@ from qtpy.QtTest import QTest
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.sampling import paint_stroke, simulate_strokes
 from annotations.scores import class_iou, mean_iou
+from annotations.simulation.sampling import paint_stroke, simulate_strokes
 from annotations.store.mask import read_mask
 
 if TYPE_CHECKING:

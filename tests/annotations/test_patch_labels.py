@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotations.labels.shapes import disc
-from annotations.patch_labels import click_mask, scribble_mask, spread_clicks
+from annotations.simulation.patch_labels import click_mask, scribble_mask, spread_clicks
 
 
 def a_truth(seed: int, classes: int = 4) -> np.ndarray:

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotations.sampling import SimulatedStroke, paint_stroke, random_mask, simulate_clicks, simulate_strokes
+from annotations.simulation.sampling import (
+    SimulatedStroke,
+    paint_stroke,
+    random_mask,
+    simulate_clicks,
+    simulate_strokes,
+)
 from annotations.store.mask import read_mask
 
 if TYPE_CHECKING:

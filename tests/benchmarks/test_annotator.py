@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annotations.sampling import paint_stroke
+from annotations.simulation.sampling import paint_stroke
 from benchmarks._annotator import POLICIES, Annotator
 
 TRUTH = np.zeros((200, 300), np.int8)

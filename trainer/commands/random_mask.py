@@ -15,7 +15,7 @@ from annotations.export import write_labels
 from annotations.images.orthophoto import open_orthophoto
 from annotations.label_files.sources import open_label_source
 from annotations.region import Region
-from annotations.sampling import random_mask
+from annotations.simulation.sampling import random_mask
 from annotations.store.mask import SparseMask, read_mask
 from annotations.tags import classes_told
 from annotations.targets import GEOTIFF

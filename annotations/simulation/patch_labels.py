@@ -8,7 +8,7 @@ import numpy as np
 
 from annotations.classes import UNLABELLED
 from annotations.labels.shapes import disc
-from annotations.sampling import paint_stroke, simulate_clicks, simulate_strokes
+from annotations.simulation.sampling import paint_stroke, simulate_clicks, simulate_strokes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
