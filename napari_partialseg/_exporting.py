@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from annotations.errors import PartialSegError
-from annotations.targets import GEOTIFF, POLYGONS, check_target, shown
+from annotations.export.targets import GEOTIFF, POLYGONS, check_target, shown
 from napari_partialseg._background import Job
 from napari_partialseg._export_panel import KINDS, ExportPanel, with_ending
 from napari_partialseg._words import as_text

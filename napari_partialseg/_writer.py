@@ -10,11 +10,11 @@ from napari_builtins.io import napari_write_image
 
 from annotations.classes import LANDCOVER_AI, MAX_CLASSES, NOT_PREDICTED, ClassScheme, LandClass, check_labels
 from annotations.errors import LabelError, PartialSegError
-from annotations.export import write_confidence, write_labels
+from annotations.export.geotiff import write_confidence, write_labels
+from annotations.export.targets import GEOTIFF, check_target
 from annotations.images.georeference import Georeference
 from annotations.region import Region
 from annotations.store.mask import SparseMask
-from annotations.targets import GEOTIFF, check_target
 from napari_partialseg._layers import MARK
 
 __all__ = ["write_image_layer", "write_labels_layer"]

@@ -15,10 +15,10 @@ from rasterio import features
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import LabelError, PartialSegError
-from annotations.export import write_class_map, write_confidence, write_labels, write_style
+from annotations.export.geotiff import write_class_map, write_confidence, write_labels, write_style
+from annotations.export.polygons import class_polygons, write_polygons
 from annotations.images.gdal_raster import open_dataset
 from annotations.images.georeference import Georeference
-from annotations.polygons import class_polygons, write_polygons
 from annotations.region import Region
 from annotations.store.mask import read_mask
 

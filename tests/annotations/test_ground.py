@@ -14,9 +14,9 @@ from rasterio.warp import transform as warp
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
-from annotations.ground import with_dense_edges
+from annotations.export.ground import with_dense_edges
+from annotations.export.polygons import class_polygons, write_polygons
 from annotations.images.georeference import Georeference
-from annotations.polygons import class_polygons, write_polygons
 
 LAEA = "+proj=laea +lat_0=51.3 +lon_0=5.7 +x_0=1000 +y_0=2000 +ellps=GRS80 +units=m +no_defs"
 SHIFT = "+towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7"

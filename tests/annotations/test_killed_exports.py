@@ -35,10 +35,10 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from annotations.classes import LANDCOVER_AI as CLASSES
-from annotations.export import write_class_map, write_confidence, write_polygons
+from annotations.export.geotiff import write_class_map, write_confidence, write_polygons
 from annotations.disk.files import replacing_together
 from annotations.disk.leftovers import sweep_leftovers
-from annotations.provenance import Provenance
+from annotations.export.provenance import Provenance
 
 folder, size = Path(sys.argv[1]), int(sys.argv[2])
 

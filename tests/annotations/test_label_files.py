@@ -17,7 +17,7 @@ from rasterio.warp import Resampling, reproject, transform_bounds
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import LabelError, RasterError, UnplacedMaskError
-from annotations.export import write_labels
+from annotations.export.geotiff import write_labels
 from annotations.images.gdal_raster import quiet_gdal
 from annotations.images.georeference import Georeference
 from annotations.region import Region

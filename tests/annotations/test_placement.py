@@ -12,7 +12,7 @@ from rasterio.rpc import RPC
 from rasterio.transform import AffineTransformer, GCPTransformer
 
 from annotations.classes import LANDCOVER_AI
-from annotations.export import write_class_map
+from annotations.export.geotiff import write_class_map
 from annotations.images.gdal_raster import quiet_gdal
 from annotations.images.georeference import Georeference
 from annotations.images.orthophoto import open_orthophoto

@@ -18,11 +18,11 @@ from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.disk.files import replacing_together
 from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
-from annotations.export import write_class_map, write_confidence, write_labels, write_polygons, write_style
+from annotations.export.geotiff import write_class_map, write_confidence, write_labels, write_polygons, write_style
+from annotations.export.provenance import Provenance, file_digest
+from annotations.export.targets import GEOTIFF, check_target
 from annotations.images.gdal_raster import open_dataset
 from annotations.project.project import Project
-from annotations.provenance import Provenance, file_digest
-from annotations.targets import GEOTIFF, check_target
 
 MAP = np.zeros((20, 30), np.uint8)
 

@@ -13,8 +13,8 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from annotations.classes import LANDCOVER_AI
+from annotations.export.provenance import file_digest
 from annotations.images.georeference import Georeference
-from annotations.provenance import file_digest
 from napari_partialseg._export_panel import KINDS, ExportPanel, with_ending
 from napari_partialseg._exporting import Exporter
 from napari_partialseg._layers import MARK

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from annotations.provenance import tool_version
+from annotations.export.provenance import tool_version
 from trainer.commands.completion import SHELLS, completion_script
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import tyro
 
 from annotations.classes import MAX_CLASSES, UNLABELLED, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
-from annotations.export import write_labels
+from annotations.export.geotiff import write_labels
+from annotations.export.tags import classes_told
+from annotations.export.targets import GEOTIFF
 from annotations.images.orthophoto import open_orthophoto
 from annotations.label_files.sources import open_label_source
 from annotations.region import Region
 from annotations.simulation.sampling import random_mask
 from annotations.store.mask import SparseMask, read_mask
-from annotations.tags import classes_told
-from annotations.targets import GEOTIFF
 from trainer.command_line import exit_status
 from trainer.commands.targets import may_write
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from annotations.errors import PartialSegError
-from annotations.targets import check_target, shown
+from annotations.export.targets import check_target, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,11 +11,11 @@ import numpy as np
 
 from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
-from annotations.export import write_class_map, write_confidence, write_labels, write_polygons
+from annotations.export.geotiff import write_class_map, write_confidence, write_labels, write_polygons
+from annotations.export.provenance import Provenance, file_digest
+from annotations.export.targets import shown
 from annotations.images.gdal_raster import open_dataset
-from annotations.provenance import Provenance, file_digest
 from annotations.region import Region
-from annotations.targets import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
-from annotations.export import write_class_map, write_confidence
+from annotations.export.geotiff import write_class_map, write_confidence
+from annotations.export.provenance import Provenance, file_digest
+from annotations.export.targets import shown
 from annotations.images.boundary import reading
 from annotations.images.orthophoto import open_orthophoto
-from annotations.provenance import Provenance, file_digest
-from annotations.targets import shown
 from trainer.checkpoint import load_checkpoint
 from trainer.command_line import exit_status
 from trainer.config import DeviceConfig, PredictConfig

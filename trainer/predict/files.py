@@ -13,8 +13,8 @@ import numpy as np
 
 from annotations.disk.room import need_disk
 from annotations.errors import PartialSegError
+from annotations.export.targets import GEOTIFF, check_target, shown
 from annotations.images.gdal_raster import open_dataset
-from annotations.targets import GEOTIFF, check_target, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ import pyogrio.raw
 import shapely  # type: ignore[import-untyped]
 
 from annotations.disk.files import replacing_together
-from annotations.styles import clean_text
-from annotations.targets import stale_files
+from annotations.export.styles import clean_text
+from annotations.export.targets import stale_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

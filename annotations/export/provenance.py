@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from annotations.styles import clean_text
+from annotations.export.styles import clean_text
 
 if TYPE_CHECKING:
     from pathlib import Path

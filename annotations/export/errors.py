@@ -11,7 +11,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FieldError
 from rasterio.errors import RasterioError
 
 from annotations.errors import PartialSegError
-from annotations.targets import shown
+from annotations.export.targets import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,13 +12,13 @@ from rasterio.windows import Window
 from annotations.classes import NOT_PREDICTED, UNLABELLED, ClassScheme, LandClass, check_labels
 from annotations.disk.files import replacing_together
 from annotations.errors import LabelError, RasterError
-from annotations.export_errors import could_not_write, unwritten
+from annotations.export.errors import could_not_write, unwritten
+from annotations.export.polygons import write_polygons
+from annotations.export.provenance import Provenance
+from annotations.export.styles import category_names, clean_text, is_our_style, keep_foreign_style, qgis_style
+from annotations.export.targets import GEOTIFF, check_target, shown, stale_files
 from annotations.images.gdal_raster import open_dataset, quiet_gdal
-from annotations.polygons import write_polygons
-from annotations.provenance import Provenance
 from annotations.region import Region
-from annotations.styles import category_names, clean_text, is_our_style, keep_foreign_style, qgis_style
-from annotations.targets import GEOTIFF, check_target, shown, stale_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

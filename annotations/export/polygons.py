@@ -11,11 +11,11 @@ from rasterio import features
 
 from annotations.classes import NOT_PREDICTED
 from annotations.errors import LabelError, PartialSegError
-from annotations.export_errors import unwritten
-from annotations.ground import dense_step, ground_areas, lon_lat, to_world, with_dense_edges
-from annotations.polygon_files import PolygonTable, write_geojson, write_geopackage
-from annotations.provenance import Provenance
-from annotations.targets import POLYGONS, check_target, shown
+from annotations.export.errors import unwritten
+from annotations.export.ground import dense_step, ground_areas, lon_lat, to_world, with_dense_edges
+from annotations.export.polygon_files import PolygonTable, write_geojson, write_geopackage
+from annotations.export.provenance import Provenance
+from annotations.export.targets import POLYGONS, check_target, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
