@@ -12,7 +12,7 @@ from annotations.errors import OrthophotoChangedError, OrthophotoError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.project.project import Project
 from napari_partialseg._background import Job
-from napari_partialseg._words import as_text
+from napari_partialseg.panels.words import as_text
 
 if TYPE_CHECKING:
     from napari_partialseg._opening import Wanted

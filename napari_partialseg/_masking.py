@@ -12,13 +12,13 @@ from annotations.errors import UnplacedMaskError
 from annotations.simulation.sampling import random_mask
 from annotations.store.mask import read_mask
 from napari_partialseg._background import Job
-from napari_partialseg._words import as_text
+from napari_partialseg.panels.words import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_partialseg._masks_panel import MasksPanel
     from napari_partialseg._session import Session
+    from napari_partialseg.panels.masks import MasksPanel
 
 __all__ = ["MaskDesk"]
 

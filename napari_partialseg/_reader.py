@@ -18,7 +18,7 @@ from annotations.region import Region
 from annotations.store.mask import SparseMask
 from napari_partialseg._guard import label_colormap
 from napari_partialseg._layers import MARK, image_options, placement
-from napari_partialseg._words import without_markup
+from napari_partialseg.panels.words import without_markup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

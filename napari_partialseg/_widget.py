@@ -13,25 +13,25 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox, QWidge
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
-from napari_partialseg._banner import Banner
-from napari_partialseg._classes_panel import ClassesPanel
-from napari_partialseg._draw_panel import DrawPanel
-from napari_partialseg._export_panel import ExportPanel
 from napari_partialseg._exporting import Exporter
-from napari_partialseg._focus import PanelManners
-from napari_partialseg._image_panel import ImagePanel
 from napari_partialseg._layers import MARK
-from napari_partialseg._learn_panel import LearnPanel
 from napari_partialseg._locate import RASTERS, Locator
 from napari_partialseg._masking import MaskDesk
-from napari_partialseg._masks_panel import MasksPanel
 from napari_partialseg._one_panel import OnePerViewer
 from napari_partialseg._opening import Opener, Wanted, home_of
-from napari_partialseg._panel_layout import Header, PanelLayout
 from napari_partialseg._session import Session
 from napari_partialseg._shortcuts import ClassKeys, WorkKeys
-from napari_partialseg._words import as_text
 from napari_partialseg._worker_client import WorkerClient
+from napari_partialseg.panels.banner import Banner
+from napari_partialseg.panels.classes import ClassesPanel
+from napari_partialseg.panels.draw import DrawPanel
+from napari_partialseg.panels.export import ExportPanel
+from napari_partialseg.panels.focus import PanelManners
+from napari_partialseg.panels.image import ImagePanel
+from napari_partialseg.panels.layout import Header, PanelLayout
+from napari_partialseg.panels.learn import LearnPanel
+from napari_partialseg.panels.masks import MasksPanel
+from napari_partialseg.panels.words import as_text
 
 if TYPE_CHECKING:
     import napari.viewer

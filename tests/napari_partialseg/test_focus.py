@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_partialseg._focus import PanelManners
+from napari_partialseg.panels.focus import PanelManners
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from viewer_helpers import on_disk, stroke
 
 from annotations.images.band_roles import BandRoles
 from annotations.images.gdal_raster import quiet_gdal
-from napari_partialseg._image_panel import ImagePanel
+from napari_partialseg.panels.image import ImagePanel
 from trainer import protocol
 
 

@@ -13,9 +13,9 @@ from qtpy.QtGui import QTextDocument
 from qtpy.QtWidgets import QLabel, QMessageBox
 
 from napari_partialseg import _reader
-from napari_partialseg._export_panel import ExportPanel
 from napari_partialseg._shortcuts import TOOL_KEYS
-from napari_partialseg._words import without_markup
+from napari_partialseg.panels.export import ExportPanel
+from napari_partialseg.panels.words import without_markup
 
 NAME = "<b>x</b> & <i>y</i>"
 

@@ -14,13 +14,13 @@ from qtpy.QtGui import QImage, QTextDocument
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QTableWidget, QWidget
 
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
-from napari_partialseg._banner import Banner
-from napari_partialseg._classes_panel import ClassesPanel
-from napari_partialseg._export_panel import KINDS, ExportPanel
-from napari_partialseg._learn_panel import LearnPanel
-from napari_partialseg._loss_plot import LossPlot
-from napari_partialseg._masks_panel import MasksPanel
-from napari_partialseg._words import ElidedLabel, as_text
+from napari_partialseg.panels.banner import Banner
+from napari_partialseg.panels.classes import ClassesPanel
+from napari_partialseg.panels.export import KINDS, ExportPanel
+from napari_partialseg.panels.learn import LearnPanel
+from napari_partialseg.panels.loss_plot import LossPlot
+from napari_partialseg.panels.masks import MasksPanel
+from napari_partialseg.panels.words import ElidedLabel, as_text
 from trainer import protocol
 from trainer.config import DeviceConfig, LiveConfig, ModelConfig, PredictConfig, WorkConfig
 

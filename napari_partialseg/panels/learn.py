@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_partialseg._loss_plot import LossPlot
-from napari_partialseg._words import ElidedLabel, as_text
+from napari_partialseg.panels.loss_plot import LossPlot
+from napari_partialseg.panels.words import ElidedLabel, as_text
 from trainer.config import DeviceConfig, ModelConfig, WorkConfig
 
 if TYPE_CHECKING:
