@@ -18,7 +18,7 @@ from trainer import protocol
 from trainer.opened.export import NEEDS_PREDICTION, Content, protected_files, write
 
 if TYPE_CHECKING:
-    from napari_partialseg._session import Session
+    from napari_partialseg.session.session import Session
 
 __all__ = ["Exporter"]
 

@@ -17,8 +17,8 @@ from napari_partialseg.panels.words import as_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_partialseg._session import Session
     from napari_partialseg.panels.masks import MasksPanel
+    from napari_partialseg.session.session import Session
 
 __all__ = ["MaskDesk"]
 

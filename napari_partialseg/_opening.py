@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from annotations.classes import ClassScheme
-    from napari_partialseg._session import Session
+    from napari_partialseg.session.session import Session
 
 __all__ = ["Opener", "Wanted", "home_of"]
 

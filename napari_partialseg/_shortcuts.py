@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QMainWindow, QShortcut
 
-from napari_partialseg._hand import POINT_TOOLS
+from napari_partialseg.session.hand import POINT_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from annotations.classes import ClassScheme
-    from napari_partialseg._session import Session
+    from napari_partialseg.session.session import Session
 
 __all__ = ["TOOL_KEYS", "ClassKeys", "WorkKeys"]
 

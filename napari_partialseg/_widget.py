@@ -14,14 +14,11 @@ from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
 from napari_partialseg._exporting import Exporter
-from napari_partialseg._layers import MARK
 from napari_partialseg._locate import RASTERS, Locator
 from napari_partialseg._masking import MaskDesk
 from napari_partialseg._one_panel import OnePerViewer
 from napari_partialseg._opening import Opener, Wanted, home_of
-from napari_partialseg._session import Session
 from napari_partialseg._shortcuts import ClassKeys, WorkKeys
-from napari_partialseg._worker_client import WorkerClient
 from napari_partialseg.panels.banner import Banner
 from napari_partialseg.panels.classes import ClassesPanel
 from napari_partialseg.panels.draw import DrawPanel
@@ -32,6 +29,9 @@ from napari_partialseg.panels.layout import Header, PanelLayout
 from napari_partialseg.panels.learn import LearnPanel
 from napari_partialseg.panels.masks import MasksPanel
 from napari_partialseg.panels.words import as_text
+from napari_partialseg.session.layers import MARK
+from napari_partialseg.session.session import Session
+from napari_partialseg.session.worker_client import WorkerClient
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -15,7 +15,7 @@ from annotations.export.targets import GEOTIFF, check_target
 from annotations.images.georeference import Georeference
 from annotations.region import Region
 from annotations.store.mask import SparseMask
-from napari_partialseg._layers import MARK
+from napari_partialseg.session.layers import MARK
 
 __all__ = ["write_image_layer", "write_labels_layer"]
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPush
 from napari_partialseg._shortcuts import TOOL_KEYS
 
 if TYPE_CHECKING:
-    from napari_partialseg._session import Session
+    from napari_partialseg.session.session import Session
 
 __all__ = ["DrawPanel"]
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from skimage.segmentation import flood
 
 from annotations.region import Region
-from napari_partialseg._fill import LARGEST_FILL, fill_in_view, fill_places, flooded
+from napari_partialseg.session.fill import LARGEST_FILL, fill_in_view, fill_places, flooded
 
 
 @settings(max_examples=40, deadline=None)

@@ -8,7 +8,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from annotations.classes import LANDCOVER_AI, LandClass
-from napari_partialseg._guard import LabelsGuard, label_colormap, prediction_colormap
+from napari_partialseg.session.guard import LabelsGuard, label_colormap, prediction_colormap
 
 
 @pytest.fixture

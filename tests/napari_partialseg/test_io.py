@@ -28,10 +28,10 @@ from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.mask import SparseMask
 from napari_partialseg import _sample_data
-from napari_partialseg._guard import LabelsGuard, label_colormap
 from napari_partialseg._reader import get_reader, read
 from napari_partialseg._widget import PartialSegWidget
 from napari_partialseg._writer import write_labels_layer
+from napari_partialseg.session.guard import LabelsGuard, label_colormap
 
 MANIFEST = Path(napari_partialseg.__file__).with_name("napari.yaml")
 METRES = Georeference(CRS.from_epsg(32640).to_wkt(), (0.5, 0.0, 3e5, 0.0, -0.5, 2e6))

@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Labels, _layer_actions
 from viewer_helpers import on_disk, stroke
 
-from napari_partialseg._guard import take_over
+from napari_partialseg.session.guard import take_over
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 from viewer_helpers import on_disk, stroke
 
 from annotations.store import label_store as store_module
-from napari_partialseg._fill import LARGEST_FILL, fill_in_view
+from napari_partialseg.session.fill import LARGEST_FILL, fill_in_view
 from trainer import protocol
 
 
@@ -37,7 +37,7 @@ def test_a_fill_that_was_too_large(widget):
     layer = widget.session.layers.labels
     said = []
     fill_in_view(layer, widget.session.view.region, None, said.append, lambda text: said.remove(text) if text else 0)
-    import napari_partialseg._fill as module
+    import napari_partialseg.session.fill as module
 
     assert LARGEST_FILL > layer.data.size
     limit, module.LARGEST_FILL = module.LARGEST_FILL, 100

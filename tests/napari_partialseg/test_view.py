@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from annotations.region import Region
-from napari_partialseg._view import region_in_view
+from napari_partialseg.session.view import region_in_view
 
 
 def test_one_screen_pixel_per_image_pixel():

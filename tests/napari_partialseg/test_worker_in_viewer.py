@@ -17,7 +17,7 @@ from viewer_helpers import on_disk, stroke
 
 from annotations.region import Region
 from annotations.store.mask import SparseMask
-from napari_partialseg._worker_client import WorkerClient
+from napari_partialseg.session.worker_client import WorkerClient
 from trainer.config import LiveConfig, ModelConfig, PredictConfig, WorkConfig
 
 SMALL = WorkConfig(ModelConfig(width=4, levels=3), LiveConfig(crop=32, batch_size=4), predict=PredictConfig(block=128))

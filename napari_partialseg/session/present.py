@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_partialseg._layers import MARK
+from napari_partialseg.session.layers import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_partialseg._layers import SessionLayers
+    from napari_partialseg.session.layers import SessionLayers
 
 __all__ = ["PresentLayers"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_partialseg._layers import SessionLayers
+    from napari_partialseg.session.layers import SessionLayers
 
 __all__ = ["SavingAsLabels"]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_partialseg._tracker import redraw
+from napari_partialseg.session.tracker import redraw
 
 if TYPE_CHECKING:
     from annotations.region import Region
-    from napari_partialseg._layers import SessionLayers
+    from napari_partialseg.session.layers import SessionLayers
     from trainer import protocol
 
 __all__ = ["TilePainter"]

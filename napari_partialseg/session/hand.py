@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
-    from napari_partialseg._layers import SessionLayers
+    from napari_partialseg.session.layers import SessionLayers
 
 __all__ = ["LABEL_TOOLS", "POINT_TOOLS", "Hand"]
 

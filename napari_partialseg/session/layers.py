@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Points
 
-from napari_partialseg._guard import label_colormap, prediction_colormap
+from napari_partialseg.session.guard import label_colormap, prediction_colormap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,21 +13,21 @@ from annotations.errors import LabelError
 from annotations.labels.labelling import Labelling
 from annotations.prediction.shared_array import SharedArray
 from annotations.scores import mean_iou
-from napari_partialseg._counting import LabelCounter
-from napari_partialseg._fill import fill_in_view
-from napari_partialseg._filler import Filler
-from napari_partialseg._fixed import FixedLayers
-from napari_partialseg._guard import ColormapGuard, LabelsGuard, take_over
-from napari_partialseg._hand import Hand
 from napari_partialseg._help import LayerHelp
-from napari_partialseg._layers import make_layers
-from napari_partialseg._points import PointKeeper
-from napari_partialseg._present import PresentLayers
-from napari_partialseg._saving import SavingAsLabels
-from napari_partialseg._tiles import TilePainter
-from napari_partialseg._tracker import LabelTracker
-from napari_partialseg._view import ViewWatcher
-from napari_partialseg._yielding import StrokeWatcher
+from napari_partialseg.session.counting import LabelCounter
+from napari_partialseg.session.fill import fill_in_view
+from napari_partialseg.session.filler import Filler
+from napari_partialseg.session.fixed import FixedLayers
+from napari_partialseg.session.guard import ColormapGuard, LabelsGuard, take_over
+from napari_partialseg.session.hand import Hand
+from napari_partialseg.session.layers import make_layers
+from napari_partialseg.session.points import PointKeeper
+from napari_partialseg.session.present import PresentLayers
+from napari_partialseg.session.saving import SavingAsLabels
+from napari_partialseg.session.tile_painter import TilePainter
+from napari_partialseg.session.tracker import LabelTracker
+from napari_partialseg.session.view import ViewWatcher
+from napari_partialseg.session.yielding import StrokeWatcher
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain, to_plain
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from annotations.labels.labelling import Change
     from annotations.region import Region
-    from napari_partialseg._worker_client import WorkerClient
+    from napari_partialseg.session.worker_client import WorkerClient
     from trainer.opened.prepare import Prepared
 
 __all__ = ["Session"]

@@ -1,0 +1,1 @@
+"""An orthophoto open in the viewer: its layers, its labels and its worker."""
