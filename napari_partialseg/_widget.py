@@ -13,12 +13,12 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox, QWidge
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
-from napari_partialseg._exporting import Exporter
-from napari_partialseg._locate import RASTERS, Locator
-from napari_partialseg._masking import MaskDesk
 from napari_partialseg._one_panel import OnePerViewer
-from napari_partialseg._opening import Opener, Wanted, home_of
 from napari_partialseg._shortcuts import ClassKeys, WorkKeys
+from napari_partialseg.jobs.export import Exporter
+from napari_partialseg.jobs.locate import RASTERS, Locator
+from napari_partialseg.jobs.masks import MaskDesk
+from napari_partialseg.jobs.opening import Opener, Wanted, home_of
 from napari_partialseg.panels.banner import Banner
 from napari_partialseg.panels.classes import ClassesPanel
 from napari_partialseg.panels.draw import DrawPanel
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from annotations.classes import ClassScheme
-    from napari_partialseg._background import Job
+    from napari_partialseg.jobs.job import Job
     from trainer.opened.prepare import Prepared
 
 __all__ = ["PartialSegWidget"]

@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from annotations.classes import LANDCOVER_AI
 from annotations.export.provenance import file_digest
 from annotations.images.georeference import Georeference
-from napari_partialseg._exporting import Exporter
 from napari_partialseg._writer import write_image_layer, write_labels_layer
+from napari_partialseg.jobs.export import Exporter
 from napari_partialseg.panels.export import KINDS, ExportPanel, with_ending
 from napari_partialseg.session.layers import MARK
 from trainer import protocol
@@ -187,8 +187,8 @@ def test_a_prediction_that_is_old_is_made_anew(scene, qtbot, news):
 
 @pytest.mark.parametrize("end", ["fatal", "died", "refused", "silent", "interrupted", "afresh"])
 def test_a_wait_that_leads_nowhere_ends_with_the_reason(scene, qtbot, monkeypatch, end):
-    monkeypatch.setattr("napari_partialseg._exporting._AFTER_PROBLEM_SECONDS", 0.01)
-    monkeypatch.setattr("napari_partialseg._exporting._SILENT_SECONDS", 0.05 if end == "silent" else 60)
+    monkeypatch.setattr("napari_partialseg.jobs.export._AFTER_PROBLEM_SECONDS", 0.01)
+    monkeypatch.setattr("napari_partialseg.jobs.export._SILENT_SECONDS", 0.05 if end == "silent" else 60)
     (scene.folder / "m.tif").write_bytes(b"last week's")
     scene.exporter.export("map", scene.folder / "m.tif")
     assert not scene.panel._cancel.isHidden()

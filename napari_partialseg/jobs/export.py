@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from annotations.errors import PartialSegError
 from annotations.export.targets import GEOTIFF, POLYGONS, check_target, shown
-from napari_partialseg._background import Job
+from napari_partialseg.jobs.job import Job
 from napari_partialseg.panels.export import KINDS, ExportPanel, with_ending
 from napari_partialseg.panels.words import as_text
 from trainer import protocol
