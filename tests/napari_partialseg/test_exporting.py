@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from annotations.classes import LANDCOVER_AI
 from annotations.export.provenance import file_digest
 from annotations.images.georeference import Georeference
-from napari_partialseg._writer import write_image_layer, write_labels_layer
+from napari_partialseg.io.writer import write_image_layer, write_labels_layer
 from napari_partialseg.jobs.export import Exporter
 from napari_partialseg.panels.export import KINDS, ExportPanel, with_ending
 from napari_partialseg.session.layers import MARK

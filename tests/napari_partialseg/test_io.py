@@ -27,10 +27,10 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.mask import SparseMask
-from napari_partialseg import _sample_data
-from napari_partialseg._reader import get_reader, read
 from napari_partialseg._widget import PartialSegWidget
-from napari_partialseg._writer import write_labels_layer
+from napari_partialseg.io import sample_data as _sample_data
+from napari_partialseg.io.reader import get_reader, read
+from napari_partialseg.io.writer import write_labels_layer
 from napari_partialseg.session.guard import LabelsGuard, label_colormap
 
 MANIFEST = Path(napari_partialseg.__file__).with_name("napari.yaml")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from annotations.sample import sample_paths
-from napari_partialseg._reader import read
+from napari_partialseg.io.reader import read
 
 __all__ = ["sample_orthophoto"]
 

@@ -1,0 +1,1 @@
+"""The ways in and out that napari knows: readers, writers, sample data."""
