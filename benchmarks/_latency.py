@@ -14,7 +14,7 @@ from trainer import protocol
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_partialseg._scene import Scene
+    from napari_partialseg.launch import Scene
 
 __all__ = ["Latency"]
 

@@ -31,8 +31,8 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.simulation.sampling import paint_stroke, simulate_strokes
 from benchmarks._latency import Latency
-from napari_partialseg._scene import Scene, open_scene
 from napari_partialseg.demo import tones, wait_until
+from napari_partialseg.launch import Scene, open_scene
 from trainer import protocol
 
 __all__ = ["main"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_partialseg._widget import PartialSegWidget
+    from napari_partialseg.widget import PartialSegWidget
 
 __all__ = ["PartialSegWidget"]
 
@@ -13,7 +13,7 @@ __all__ = ["PartialSegWidget"]
 def __getattr__(name: str) -> Any:
     """Import the widget only when it is asked for: readers and writers must not wait for it."""
     if name == "PartialSegWidget":
-        from napari_partialseg._widget import PartialSegWidget
+        from napari_partialseg.widget import PartialSegWidget
 
         return PartialSegWidget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     import napari
 
-    from napari_partialseg._scene import open_scene
+    from napari_partialseg.launch import open_scene
 
     scene = open_scene(options.path, project=options.project, truth=options.truth)
     napari.run()

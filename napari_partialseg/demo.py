@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_partialseg._scene import Scene
+    from napari_partialseg.launch import Scene
 
 __all__ = ["main", "play"]
 
@@ -181,7 +181,7 @@ def reopen(scene: Scene, config: DemoConfig, result: DemoResult) -> None:
 
 
 def _play_all(config: DemoConfig) -> int:
-    from napari_partialseg._scene import open_scene
+    from napari_partialseg.launch import open_scene
 
     scene = open_scene(config.image, project=config.output / f"{config.image.stem}.partialseg")
     try:

@@ -90,7 +90,7 @@ def test_module_says_what_it_offers(path):
         ),
         (["annotations.sample"], ["torch", "qtpy", "matplotlib"]),
         (["trainer.commands.partialseg", "trainer.commands.random_mask"], ["torch", "qtpy", "napari"]),
-        (["napari_partialseg", "napari_partialseg._widget"], ["torch"]),
+        (["napari_partialseg", "napari_partialseg.widget"], ["torch"]),
     ],
     ids=["trainer", "annotations", "sample", "commands", "napari_partialseg"],
 )

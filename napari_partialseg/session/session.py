@@ -13,7 +13,7 @@ from annotations.errors import LabelError
 from annotations.labels.labelling import Labelling
 from annotations.prediction.shared_array import SharedArray
 from annotations.scores import mean_iou
-from napari_partialseg._help import LayerHelp
+from napari_partialseg.help import LayerHelp
 from napari_partialseg.session.counting import LabelCounter
 from napari_partialseg.session.fill import fill_in_view
 from napari_partialseg.session.filler import Filler

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 from rasterio import Affine
 from viewer_helpers import FakeClient
 
-from napari_partialseg._widget import PartialSegWidget
+from napari_partialseg.widget import PartialSegWidget
 
 
 @pytest.fixture(autouse=True)

@@ -27,11 +27,11 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.mask import SparseMask
-from napari_partialseg._widget import PartialSegWidget
 from napari_partialseg.io import sample_data as _sample_data
 from napari_partialseg.io.reader import get_reader, read
 from napari_partialseg.io.writer import write_labels_layer
 from napari_partialseg.session.guard import LabelsGuard, label_colormap
+from napari_partialseg.widget import PartialSegWidget
 
 MANIFEST = Path(napari_partialseg.__file__).with_name("napari.yaml")
 METRES = Georeference(CRS.from_epsg(32640).to_wkt(), (0.5, 0.0, 3e5, 0.0, -0.5, 2e6))

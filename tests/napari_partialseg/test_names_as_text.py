@@ -12,10 +12,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QTextDocument
 from qtpy.QtWidgets import QLabel, QMessageBox
 
-from napari_partialseg._shortcuts import TOOL_KEYS
 from napari_partialseg.io import reader as _reader
 from napari_partialseg.panels.export import ExportPanel
 from napari_partialseg.panels.words import without_markup
+from napari_partialseg.shortcuts import TOOL_KEYS
 
 NAME = "<b>x</b> & <i>y</i>"
 

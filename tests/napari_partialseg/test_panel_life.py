@@ -14,10 +14,10 @@ from viewer_helpers import FakeClient, on_disk, stroke
 
 from annotations.classes import LANDCOVER_AI
 from annotations.project.project import Project
-from napari_partialseg import _scene
-from napari_partialseg._widget import PartialSegWidget
+from napari_partialseg import launch as _scene
 from napari_partialseg.panels.section import Section
 from napari_partialseg.session import session as _session
+from napari_partialseg.widget import PartialSegWidget
 from trainer import protocol
 
 

@@ -86,7 +86,7 @@ def test_a_killed_worker_is_told_and_one_press_restarts_it(scene, client, orthop
 VIEWER = """
 import sys, numpy as np, napari
 from qtpy.QtTest import QTest
-from napari_partialseg._scene import open_scene
+from napari_partialseg.launch import open_scene
 from napari_partialseg.demo import wait_until
 scene = open_scene(sys.argv[1], project=sys.argv[2], show=False)
 wait_until(lambda: scene.widget.session, 60, "open")

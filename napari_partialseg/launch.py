@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import napari
 
-from napari_partialseg._widget import PartialSegWidget
+from napari_partialseg.widget import PartialSegWidget
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,12 +13,11 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox, QWidge
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
-from napari_partialseg._one_panel import OnePerViewer
-from napari_partialseg._shortcuts import ClassKeys, WorkKeys
 from napari_partialseg.jobs.export import Exporter
 from napari_partialseg.jobs.locate import RASTERS, Locator
 from napari_partialseg.jobs.masks import MaskDesk
 from napari_partialseg.jobs.opening import Opener, Wanted, home_of
+from napari_partialseg.one_panel import OnePerViewer
 from napari_partialseg.panels.banner import Banner
 from napari_partialseg.panels.classes import ClassesPanel
 from napari_partialseg.panels.draw import DrawPanel
@@ -32,6 +31,7 @@ from napari_partialseg.panels.words import as_text
 from napari_partialseg.session.layers import MARK
 from napari_partialseg.session.session import Session
 from napari_partialseg.session.worker_client import WorkerClient
+from napari_partialseg.shortcuts import ClassKeys, WorkKeys
 
 if TYPE_CHECKING:
     import napari.viewer
