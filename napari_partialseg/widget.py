@@ -27,18 +27,18 @@ from napari_partialseg.panels.image import ImagePanel
 from napari_partialseg.panels.layout import Header, PanelLayout
 from napari_partialseg.panels.learn import LearnPanel
 from napari_partialseg.panels.masks import MasksPanel
-from napari_partialseg.panels.words import as_text
 from napari_partialseg.session.layers import MARK
 from napari_partialseg.session.session import Session
+from napari_partialseg.session.shortcuts import ClassKeys, WorkKeys
 from napari_partialseg.session.worker_client import WorkerClient
-from napari_partialseg.shortcuts import ClassKeys, WorkKeys
+from napari_partialseg.words import as_text
 
 if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image
 
     from annotations.classes import ClassScheme
-    from napari_partialseg.jobs.job import Job
+    from napari_partialseg.job import Job
     from trainer.opened.prepare import Prepared
 
 __all__ = ["PartialSegWidget"]

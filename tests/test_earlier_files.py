@@ -8,13 +8,13 @@ and the files of a finished cell of the grid without its weights.
 from __future__ import annotations
 
 import json
-import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fit_helpers import square_patches
 
 from annotations.classes import ClassScheme, LandClass
 from annotations.prediction.shared_array import SharedArray
@@ -26,10 +26,6 @@ from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, 
 from trainer.fit.loop import BEST, LAST, fit
 from trainer.opened.prepare import prepare
 from trainer.worker.session import LiveSession
-
-sys.path.insert(0, str(Path(__file__).parent / "trainer"))
-
-from fit_helpers import square_patches
 
 ARCHIVE = Path(__file__).parent / "data" / "earlier-0.1.0.zip"
 STEPS = 153

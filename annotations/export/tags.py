@@ -20,7 +20,7 @@ _PREFIX: Final = "PARTIALSEG_"
 
 
 def provenance_told(path: Path) -> dict[str, str]:
-    """Return the tags that `annotations.export.provenance` wrote into a GeoTIFF, their common prefix left out; {} without."""
+    """Return the tags of `annotations.export.provenance` in a GeoTIFF, without their common prefix; {} without any."""
     if not path.is_file():
         return {}
     with suppress(PartialSegError), open_dataset(path) as dataset:

@@ -17,7 +17,6 @@ from annotations.images.gdal_raster import RasterFile
 from annotations.images.georeference import Georeference
 from annotations.images.missing import missing, unmistakable, without_data
 from annotations.images.raster_checks import check_file
-from annotations.images.statistics import band_statistics
 from annotations.images.zarr_image import ZarrImage, is_zarr
 from annotations.region import Region
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BandRoles", "Georeference", "Orthophoto", "band_statistics", "open_orthophoto"]
+__all__ = ["BandRoles", "Georeference", "Orthophoto", "open_orthophoto"]
 
 _SAMPLE_SIDE: Final = 128
 _DAMAGED: Final = "The file is damaged or changed while it was open: open it again, or copy it again."

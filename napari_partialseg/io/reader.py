@@ -16,9 +16,9 @@ from annotations.images.zarr_image import is_zarr
 from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.mask import SparseMask
-from napari_partialseg.panels.words import without_markup
 from napari_partialseg.session.guard import label_colormap
 from napari_partialseg.session.layers import MARK, image_options, placement
+from napari_partialseg.words import without_markup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

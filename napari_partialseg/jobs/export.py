@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from annotations.errors import PartialSegError
 from annotations.export.targets import GEOTIFF, POLYGONS, check_target, shown
-from napari_partialseg.jobs.job import Job
+from napari_partialseg.job import Job
 from napari_partialseg.panels.export import KINDS, ExportPanel, with_ending
-from napari_partialseg.panels.words import as_text
+from napari_partialseg.words import as_text
 from trainer import protocol
 from trainer.opened.export import NEEDS_PREDICTION, Content, protected_files, write
 

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 from annotations.errors import OrthophotoChangedError, OrthophotoError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.project.project import Project
-from napari_partialseg.jobs.job import Job
-from napari_partialseg.panels.words import as_text
+from napari_partialseg.job import Job
+from napari_partialseg.words import as_text
 
 if TYPE_CHECKING:
     from napari_partialseg.jobs.opening import Wanted

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from annotations.errors import UnplacedMaskError
 from annotations.simulation.sampling import random_mask
 from annotations.store.mask import read_mask
-from napari_partialseg.jobs.job import Job
-from napari_partialseg.panels.words import as_text
+from napari_partialseg.job import Job
+from napari_partialseg.words import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

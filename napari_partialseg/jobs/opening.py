@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
-from napari_partialseg.jobs.job import Job
+from napari_partialseg.job import Job
 from trainer.opened.prepare import Prepared, prepare
 
 if TYPE_CHECKING:

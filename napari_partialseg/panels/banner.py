@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFrame, QGridLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from napari_partialseg.panels.words import as_text, breakable
+from napari_partialseg.words import as_text, breakable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

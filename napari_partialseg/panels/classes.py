@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from annotations.classes import UNLABELLED, ClassScheme, LandClass
 from annotations.errors import LabelError
-from napari_partialseg.panels.words import ElidedLabel
+from napari_partialseg.words import ElidedLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from napari_partialseg.shortcuts import TOOL_KEYS
+from napari_partialseg.session.hand import TOOL_KEYS
 
 if TYPE_CHECKING:
     from napari_partialseg.session.session import Session

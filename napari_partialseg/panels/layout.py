@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_partialseg.panels.section import Section
-from napari_partialseg.panels.words import ElidedLabel
+from napari_partialseg.words import ElidedLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

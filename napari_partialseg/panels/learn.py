@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_partialseg.panels.loss_plot import LossPlot
-from napari_partialseg.panels.words import ElidedLabel, as_text
+from napari_partialseg.words import ElidedLabel, as_text
 from trainer.config import DeviceConfig, ModelConfig, WorkConfig
 
 if TYPE_CHECKING:

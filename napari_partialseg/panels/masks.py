@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_partialseg.panels.words import ElidedLabel
+from napari_partialseg.words import ElidedLabel
 
 __all__ = ["MasksPanel"]
 

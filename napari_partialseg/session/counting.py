@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from annotations.errors import RasterError
 from annotations.labels.counts import LabelCounts
-from napari_partialseg.jobs.job import Job
+from napari_partialseg.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

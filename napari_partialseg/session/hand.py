@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_partialseg.session.layers import SessionLayers
 
-__all__ = ["LABEL_TOOLS", "POINT_TOOLS", "Hand"]
+__all__ = ["LABEL_TOOLS", "POINT_TOOLS", "TOOL_KEYS", "Hand"]
 
 LABEL_TOOLS = {
     "brush": "paint",
@@ -32,6 +32,18 @@ LABEL_TOOLS = {
 """Our names of the tools that draw on the labels, and napari's modes for them."""
 POINT_TOOLS = {"point": "add", "select": "select"}
 """Our names of the tools that work on the points, and napari's modes for them."""
+
+TOOL_KEYS = {
+    "brush": "P",
+    "eraser": "E",
+    "polygon": "G",
+    "fill": "F",
+    "point": "D",
+    "select": "S",
+    "pick": "L",
+    "move": "Z",
+}
+"""The key of each tool; where napari has one for it, the same."""
 
 
 class Hand(QObject):

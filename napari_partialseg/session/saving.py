@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annotations.errors import PartialSegError
-from napari_partialseg.io.writer import write_labels_layer
+from napari_partialseg.session.writer import write_labels_layer
 
 if TYPE_CHECKING:
     from napari.layers import Layer

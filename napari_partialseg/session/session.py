@@ -13,13 +13,13 @@ from annotations.errors import LabelError
 from annotations.labels.labelling import Labelling
 from annotations.prediction.shared_array import SharedArray
 from annotations.scores import mean_iou
-from napari_partialseg.help import LayerHelp
 from napari_partialseg.session.counting import LabelCounter
 from napari_partialseg.session.fill import fill_in_view
 from napari_partialseg.session.filler import Filler
 from napari_partialseg.session.fixed import FixedLayers
 from napari_partialseg.session.guard import ColormapGuard, LabelsGuard, take_over
 from napari_partialseg.session.hand import Hand
+from napari_partialseg.session.help import LayerHelp
 from napari_partialseg.session.layers import make_layers
 from napari_partialseg.session.points import PointKeeper
 from napari_partialseg.session.present import PresentLayers

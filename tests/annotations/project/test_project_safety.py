@@ -24,7 +24,7 @@ from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("PARTIALSEG_KILLS", "10"))
 
 

@@ -225,7 +225,7 @@ time.sleep(60)
 def test_a_stroke_survives_kill_9_half_a_second_later(tmp_path):
     make(tmp_path).close()
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
     with process:
         assert process.stdout is not None
@@ -242,7 +242,7 @@ def test_a_forgotten_store_is_saved_when_the_process_ends(tmp_path):
     make(tmp_path).close()
     script = KILLED.replace("time.sleep(60)", "")
     subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], check=True, cwd=Path(__file__).parents[2], capture_output=True
+        [sys.executable, "-c", script, str(tmp_path)], check=True, cwd=Path(__file__).parents[3], capture_output=True
     )
     assert (LabelStore.open(tmp_path, writable=False).load()[0] == 2).sum() == 1600
 

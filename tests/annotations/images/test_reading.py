@@ -23,7 +23,8 @@ from annotations.images import probe
 from annotations.images.band_roles import BandRoles
 from annotations.images.display import display_levels
 from annotations.images.gdal_raster import hold_block_cache, quiet_gdal
-from annotations.images.orthophoto import band_statistics, open_orthophoto
+from annotations.images.orthophoto import open_orthophoto
+from annotations.images.statistics import band_statistics
 from annotations.region import Region
 
 
@@ -742,7 +743,7 @@ def test_the_limit_of_decoded_blocks_holds_while_the_process_lives(tmp_path, mon
 
 
 def test_each_row_of_the_table_names_tests_that_exist():
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     rows = [line for line in (root / "docs" / "reading.md").read_text().splitlines() if "| test_" in line]
     assert len(rows) >= 40
     files = {p.stem: p.read_text() for p in (root / "tests").rglob("test_*.py")}

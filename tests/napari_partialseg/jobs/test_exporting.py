@@ -15,10 +15,10 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from annotations.classes import LANDCOVER_AI
 from annotations.export.provenance import file_digest
 from annotations.images.georeference import Georeference
-from napari_partialseg.io.writer import write_image_layer, write_labels_layer
 from napari_partialseg.jobs.export import Exporter
 from napari_partialseg.panels.export import KINDS, ExportPanel, with_ending
 from napari_partialseg.session.layers import MARK
+from napari_partialseg.session.writer import write_image_layer, write_labels_layer
 from trainer import protocol
 
 UTM = Georeference(rasterio.crs.CRS.from_epsg(32640).to_wkt(), (0.5, 0.0, 340000.0, 0.0, -0.5, 2780000.0))

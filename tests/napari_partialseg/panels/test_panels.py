@@ -20,7 +20,7 @@ from napari_partialseg.panels.export import KINDS, ExportPanel
 from napari_partialseg.panels.learn import LearnPanel
 from napari_partialseg.panels.loss_plot import LossPlot
 from napari_partialseg.panels.masks import MasksPanel
-from napari_partialseg.panels.words import ElidedLabel, as_text
+from napari_partialseg.words import ElidedLabel, as_text
 from trainer import protocol
 from trainer.config import DeviceConfig, LiveConfig, ModelConfig, PredictConfig, WorkConfig
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_partialseg.panels.words import without_markup
-from napari_partialseg.shortcuts import TOOL_KEYS
+from napari_partialseg.session.hand import TOOL_KEYS
+from napari_partialseg.words import without_markup
 
 if TYPE_CHECKING:
     from collections.abc import Callable

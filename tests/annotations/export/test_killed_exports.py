@@ -24,7 +24,7 @@ from annotations.disk.files import replacing_together
 from annotations.disk.leftovers import sweep_leftovers
 from annotations.images.gdal_raster import open_dataset
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("PARTIALSEG_KILLS", "4"))
 SIZE = 200
 FILES = {"map.tif", "map.tif.aux.xml", "map.qml", "sure.tif", "areas.gpkg", "areas.geojson"}

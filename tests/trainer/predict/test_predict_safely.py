@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LEARNT = Imagery("uint8", ("red", "green", "blue"), (0.25, 0.25), "metre")
 
 

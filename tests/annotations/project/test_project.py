@@ -19,7 +19,7 @@ from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def photo(path, seed=0, shape=(60, 80)):

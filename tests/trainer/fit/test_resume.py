@@ -160,7 +160,7 @@ def test_a_grid_that_is_killed_goes_on(tmp_path: Path, tiny_data: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         assert process.stdout is not None

@@ -29,8 +29,8 @@ from annotations.region import Region
 from annotations.store.mask import SparseMask
 from napari_partialseg.io import sample_data as _sample_data
 from napari_partialseg.io.reader import get_reader, read
-from napari_partialseg.io.writer import write_labels_layer
 from napari_partialseg.session.guard import LabelsGuard, label_colormap
+from napari_partialseg.session.writer import write_labels_layer
 from napari_partialseg.widget import PartialSegWidget
 
 MANIFEST = Path(napari_partialseg.__file__).with_name("napari.yaml")

@@ -17,7 +17,8 @@ from annotations.errors import RasterError
 from annotations.images.band_roles import BandRoles
 from annotations.images.display import display_levels
 from annotations.images.gdal_raster import open_dataset, quiet_gdal
-from annotations.images.orthophoto import band_statistics, open_orthophoto
+from annotations.images.orthophoto import open_orthophoto
+from annotations.images.statistics import band_statistics
 from annotations.region import Region
 
 if TYPE_CHECKING:

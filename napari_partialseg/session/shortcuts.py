@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QMainWindow, QShortcut
 
-from napari_partialseg.session.hand import POINT_TOOLS
+from napari_partialseg.session.hand import POINT_TOOLS, TOOL_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,19 +23,8 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from napari_partialseg.session.session import Session
 
-__all__ = ["TOOL_KEYS", "ClassKeys", "WorkKeys"]
+__all__ = ["ClassKeys", "WorkKeys"]
 
-TOOL_KEYS = {
-    "brush": "P",
-    "eraser": "E",
-    "polygon": "G",
-    "fill": "F",
-    "point": "D",
-    "select": "S",
-    "pick": "L",
-    "move": "Z",
-}
-"""The key of each tool; where napari has one for it, the same."""
 _OTHERS = "XVM-=[]"
 _SAVE = ("Ctrl+S", "Ctrl+Shift+S", "Ctrl+Alt+S")
 _TURNS = ("Ctrl+E", "Ctrl+T", "Ctrl+Alt+T", "Ctrl+G")

@@ -154,5 +154,6 @@ def test_a_problem_at_work_is_told_once_and_not_for_ever():
 
 
 def test_the_protocol_and_the_configuration_import_no_torch():
-    code = "import sys, trainer.config, trainer.protocol, annotations.prediction.kept_map; sys.exit('torch' in sys.modules)"
+    names = "trainer.config, trainer.protocol, annotations.prediction.kept_map"
+    code = f"import sys, {names}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 from annotations.errors import RasterError
-from napari_partialseg.jobs.job import Job
+from napari_partialseg.job import Job
 
 
 @pytest.fixture(autouse=True)

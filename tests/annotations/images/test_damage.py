@@ -13,7 +13,8 @@ from rasterio.enums import ColorInterp
 
 from annotations.errors import PartialSegError, RasterError
 from annotations.images.display import display_levels
-from annotations.images.orthophoto import band_statistics, open_orthophoto
+from annotations.images.orthophoto import open_orthophoto
+from annotations.images.statistics import band_statistics
 from annotations.region import Region
 
 _LARGEST = 10**7
