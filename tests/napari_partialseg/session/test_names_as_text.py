@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QLabel, QMessageBox
 
 from napari_partialseg.io import reader as _reader
 from napari_partialseg.panels.export import ExportPanel
-from napari_partialseg.session.shortcuts import TOOL_KEYS
+from napari_partialseg.session.hand import TOOL_KEYS
 from napari_partialseg.words import without_markup
 
 NAME = "<b>x</b> & <i>y</i>"

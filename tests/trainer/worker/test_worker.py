@@ -127,7 +127,7 @@ def test_a_problem_at_work_is_told_once_and_not_for_ever():
             self.closed = threading.Event()
             self.blocked = 0
 
-        hand_down = False
+        drawing = False
 
         def get(self, *, block):
             if block:
