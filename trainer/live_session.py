@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
     from trainer.schedule import Job
 
-__all__ = ["LiveSession"]
+__all__ = ["REST_STEPS", "LiveSession"]
 
 _PASS_STEPS = 6  # steps between two passes over the view, at the least, ...
 _PASS_GROWTH = 0.15  # ... and as a share of the steps since the last labels: a map that hardly changes is left in peace
-_REST_STEPS = 3000  # without new labels, training rests after this many steps
 _SMALLEST_BLOCK = 128
+
+REST_STEPS = 3000
+"""Without new labels, training rests after this many steps."""
 
 
 class LiveSession:
@@ -45,6 +47,10 @@ class LiveSession:
         CPU threads when the configuration leaves it open.
     clock : callable, optional
         Seconds; for tests.
+    rest_steps : int
+        Without new labels, training rests after this many steps.
+    watched : bool
+        Whether somebody looks at the map while it is learnt: otherwise it is made when training rests.
     """
 
     def __init__(
@@ -54,11 +60,15 @@ class LiveSession:
         *,
         threads: int = 1,
         clock: Callable[[], float] = time.monotonic,
+        rest_steps: int = REST_STEPS,
+        watched: bool = True,
     ) -> None:
         self._emit = emit
         self._interrupted = interrupted
         self._threads = threads
         self._clock = clock
+        self._rest_steps = rest_steps
+        self._watched = watched
         self._open: OpenWork | None = None
         self._status = ("", "")
         self._refused: protocol.Open | None = None
@@ -190,7 +200,7 @@ class LiveSession:
         if work.mode == "training" and not work.learner.ready:
             self._say("waiting", work.why_waiting())
             return False
-        if work.mode == "training" and work.learner.steps_since_labels < _REST_STEPS:
+        if work.mode == "training" and work.learner.steps_since_labels < self._rest_steps:
             self._say("training", "training")
             self._train_and_predict(work)
             return True
@@ -198,7 +208,7 @@ class LiveSession:
 
     def _train_and_predict(self, work: OpenWork) -> None:
         schedule = work.schedule
-        if work.pace.may_predict():
+        if self._watched and work.pace.may_predict():
             if self._pass_is_due(work):
                 work.begin_pass()
             job = schedule.next(schedule.view_level, beyond_view=True) if work.predictor else None
@@ -245,6 +255,8 @@ class LiveSession:
 
     def _predict_everything(self, work: OpenWork) -> bool:
         self._say("predicting", "predicting the whole image")
+        if work.predictor is None:  # memory ran out, and the blocks are smaller now
+            work.begin_pass()
         if not self._next_job(work, view_first=False):
             work.predict_all = False
             work.complete = True
@@ -361,6 +373,8 @@ class LiveSession:
             )
         try:
             work.kept.save(work.prediction.array, work.confidence.array)
+            if complete and path:
+                work.kept.completed(Path(path), work.learner.step_count)
         except Exception as error:
             reason = getattr(error, "strerror", None) or str(error)
             text = f"{work.kept.folder}: the map could not be kept ({reason}). It is in view, and can be exported."
