@@ -45,8 +45,6 @@ class LiveSession:
         Asked between micro-batches and blocks: whether something more urgent waits.
     threads : int
         CPU threads when the configuration leaves it open.
-    clock : callable, optional
-        Seconds; for tests.
     rest_steps : int
         Without new labels, training rests after this many steps.
     watched : bool
@@ -59,14 +57,12 @@ class LiveSession:
         interrupted: Callable[[], bool] = lambda: False,
         *,
         threads: int = 1,
-        clock: Callable[[], float] = time.monotonic,
         rest_steps: int = REST_STEPS,
         watched: bool = True,
     ) -> None:
         self._emit = emit
         self._interrupted = interrupted
         self._threads = threads
-        self._clock = clock
         self._rest_steps = rest_steps
         self._watched = watched
         self._open: OpenWork | None = None
@@ -106,7 +102,7 @@ class LiveSession:
             self._close()
             self._refused = message
             self._say("starting", "opening the orthophoto")
-            self._open = OpenWork(message, self._threads, self._clock)
+            self._open = OpenWork(message, self._threads)
             self._refused = None
             self._announce()
         elif isinstance(message, protocol.Unknown):
@@ -188,8 +184,8 @@ class LiveSession:
                 raise
             self._shrink(work, error)
             busy = True
-        if self._clock() >= work.save_at:
-            work.save_at = self._clock() + SAVE_SECONDS
+        if time.monotonic() >= work.save_at:
+            work.save_at = time.monotonic() + SAVE_SECONDS
             self._save(work, complete=False)
         self._tell_notes()
         return busy
@@ -213,12 +209,12 @@ class LiveSession:
                 work.begin_pass()
             job = schedule.next(schedule.view_level, beyond_view=True) if work.predictor else None
             if job is not None:
-                started = self._clock()
+                started = time.monotonic()
                 self._predict(work, job)
-                work.pace.predicted(self._clock() - started, in_view=schedule.in_view(job.region))
-        started = self._clock()
+                work.pace.predicted(time.monotonic() - started, in_view=schedule.in_view(job.region))
+        started = time.monotonic()
         if work.learner.step(self._interrupted):
-            work.pace.trained(self._clock() - started)
+            work.pace.trained(time.monotonic() - started)
         self._report(work, schedule.count(schedule.view_level, beyond_view=False))
 
     @staticmethod
