@@ -26,6 +26,9 @@ __all__ = [
     "set_rates",
 ]
 
+_ROUNDS = 5
+"""Each brings singular values nearer to 1."""
+
 
 def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
     """Return the rate of a step, 0 .. steps - 1.
@@ -111,21 +114,19 @@ def optimizers_for(
     return made
 
 
-def orthogonalised(matrix: Tensor, rounds: int = 5) -> Tensor:
+def orthogonalised(matrix: Tensor) -> Tensor:
     """Return a matrix with the same singular vectors and singular values near 1 (0.7 to 1.2), by Newton-Schulz rounds.
 
     Parameters
     ----------
     matrix : Tensor (m, n)
         Computed in bfloat16 where large, which the rounds forgive.
-    rounds : int
-        Each brings the singular values nearer to 1.
     """
     x = matrix.bfloat16() if matrix.numel() > 4096 else matrix.float()
     x = x / (x.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.mT if tall else x
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         gram = x @ x.mT
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
     result: Tensor = (x.mT if tall else x).to(matrix.dtype)

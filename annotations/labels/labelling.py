@@ -141,10 +141,10 @@ class Labelling:
         change = self._recorded(region, tool, origin)
         return replace(change, unseen=len(change.regions) > 0 and self._refused)
 
-    def sync(self, region: Region | None = None) -> Change:
+    def sync(self) -> Change:
         """Take what was written without a word, by a script for example, as one stroke of the tool "edit"."""
         self._settle()
-        found = self.journal.changed(region)
+        found = self.journal.changed()
         return Change() if found.empty else self._recorded(found, "edit", "drawn")
 
     def add_labels(self, mask: NDArray[np.int8], tool: str, origin: Origin) -> tuple[int, Change]:

@@ -6,24 +6,54 @@ aside, said, and made again.
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import zarr
 
 from annotations.classes import NOT_PREDICTED
 from annotations.disk.aside import set_aside
+from annotations.disk.files import write_atomically
+from annotations.export.provenance import file_digest
 from annotations.region import Region
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["KeptPrediction", "load_prediction"]
+__all__ = ["KeptPrediction", "MadeBy", "load_prediction", "made_by"]
 
 _CHUNK = 512
+_MADE_BY: Final = "prediction.json"
 _FILLS = {"prediction.zarr": NOT_PREDICTED, "confidence.zarr": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBy:
+    """What a kept map without gaps was made by.
+
+    Parameters
+    ----------
+    checkpoint : str
+        SHA-256 of the network's file.
+    step : int
+        Training steps that the network had seen.
+    """
+
+    checkpoint: str
+    step: int
+
+
+def made_by(folder: str | Path) -> MadeBy | None:
+    """Return what made the map kept in a folder; None where it has gaps, is of several states, or that is not known."""
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        told = json.loads((Path(folder) / _MADE_BY).read_bytes())
+        return MadeBy(str(told["checkpoint"]), int(told["step"]))
+    return None
 
 
 class KeptPrediction:
@@ -32,7 +62,8 @@ class KeptPrediction:
     Parameters
     ----------
     folder : Path
-        Where they lie; made anew where they are missing, damaged or of another size.
+        Where they lie; made anew where they are missing, damaged or of another size. `prediction.json` beside them says
+        what network made them, while they are complete.
     shape : tuple of int
         (H, W) of the orthophoto.
 
@@ -63,12 +94,19 @@ class KeptPrediction:
             The disk is full or the folder gone; what was marked stays marked.
         """
         written = 0
+        if self._stale:
+            (self.folder / _MADE_BY).unlink(missing_ok=True)
         for cell in sorted(self._stale):
             for n, content in enumerate((classes, confidence)):
                 self._write(n, cell, content)
             self._stale.discard(cell)
             written += 1
         return written
+
+    def completed(self, checkpoint: Path, step: int) -> None:
+        """Note that what is saved is a whole map, made by this network; OSError where that cannot be noted."""
+        told = {"checkpoint": file_digest(checkpoint), "step": step}
+        write_atomically(self.folder / _MADE_BY, json.dumps(told).encode())
 
     def _write(self, n: int, cell: Region, content: NDArray[np.uint8]) -> None:
         try:

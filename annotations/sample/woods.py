@@ -117,19 +117,12 @@ def orchards(rng: np.random.Generator, layout: Layout, blocked: NDArray[np.bool_
     return [t for t in trees if _free(blocked, t.row, t.column)]
 
 
-def _scatter(
-    rng: np.random.Generator,
-    row: float,
-    column: float,
-    spread: float,
-    radii: tuple[float, float],
-    kind: int = LEAFY,
-) -> Tree:
+def _scatter(rng: np.random.Generator, row: float, column: float, spread: float, radii: tuple[float, float]) -> Tree:
     radius = float(rng.uniform(*radii))
     height = radius * float(rng.uniform(2.0, 3.0))
     y, x = row + rng.normal(0, spread) * METRE, column + rng.normal(0, spread) * METRE
-    if radius < 1.3:
-        kind, height = BUSH, min(height, 2.6)
+    kind = BUSH if radius < 1.3 else LEAFY
+    height = min(height, 2.6) if kind == BUSH else height
     return Tree(y, x, radius, height, kind, float(rng.uniform(0.84, 1.14)), float(rng.uniform(-0.07, 0.1)))
 
 

@@ -47,9 +47,9 @@ class Stroke:
     origin: Origin = "drawn"
 
     @classmethod
-    def now(cls, number: int, label: int, tool: str, origin: Origin = "drawn") -> Stroke:
-        """Make a stroke of this moment."""
-        return cls(number, label, tool, clock.time(), origin)
+    def now(cls, number: int, label: int, tool: str) -> Stroke:
+        """Make a stroke drawn at this moment."""
+        return cls(number, label, tool, clock.time(), "drawn")
 
 
 class StrokeLog:

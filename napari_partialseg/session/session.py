@@ -11,7 +11,6 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from annotations.errors import LabelError
 from annotations.labels.labelling import Labelling
-from annotations.prediction.shared_array import SharedArray
 from annotations.scores import mean_iou
 from napari_partialseg.session.counting import LabelCounter
 from napari_partialseg.session.fill import fill_in_view
@@ -30,6 +29,7 @@ from napari_partialseg.session.view import ViewWatcher
 from napari_partialseg.session.yielding import StrokeWatcher
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain, to_plain
+from trainer.opened.message import open_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,23 +230,8 @@ class Session(QObject):
 
     def open_in_worker(self) -> None:
         """Have the worker open this orthophoto."""
-        prepared = self.prepared
-        cache = prepared.entry.cache
         self.client.start()
-        self.client.send(
-            protocol.Open(
-                image=str(prepared.ortho.path),
-                labels=str(prepared.entry.folder / "labels.zarr"),
-                prediction=SharedArray.address(cache / "prediction.u8"),
-                confidence=SharedArray.address(cache / "confidence.u8"),
-                keep=str(prepared.entry.folder),
-                weights=str(prepared.project.folder / "weights"),
-                classes=self.scheme.to_json(),
-                config=to_plain(self.config),
-                display_bands=tuple(prepared.ortho.display_bands),
-                roles=prepared.ortho.roles.to_json(),
-            )
-        )
+        self.client.send(open_message(self.prepared, self.config))
         self.client.send(self.view.message())
         if self.wants_training:
             self.client.send(protocol.Train())

@@ -55,6 +55,7 @@ class Command:
 COMMANDS: Final = (
     Command("demo", "napari_partialseg.demo", "open the viewer on the sample orthophoto", viewer=True),
     Command("open", "napari_partialseg.__main__", "open the viewer on an image or a project", viewer=True),
+    Command("train", "trainer.commands.train", "train a project's network and make its map"),
     Command("predict", "trainer.predict.command", "make a map of an image with a checkpoint"),
     Command("random-mask", "trainer.commands.random_mask", "keep a random share of a truth's labels"),
     Command("benchmark", "trainer.benchmark.command", "train and compare networks on sparse labels", ("report",)),

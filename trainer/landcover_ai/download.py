@@ -21,6 +21,8 @@ __all__ = ["ResumingDownloader"]
 
 # What a cut connection loses of what had arrived: requests hands out whole pieces only.
 _PIECE: Final = 2**16
+_PATIENCE: Final = 60.0
+"""Seconds to wait for an answer, and for each piece of the file."""
 _RANGE_NOT_SATISFIABLE: Final = 416
 # The server is busy or in trouble, which may pass; other answers from 400 on will be the same next time.
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -44,8 +46,6 @@ class ResumingDownloader:
         without a limit.
     pause : float
         Seconds before the second vain attempt; twice as long before each further one.
-    timeout : float
-        Seconds to wait for an answer, and for each piece of the file.
     say : callable
         Takes each message.
     """
@@ -56,14 +56,12 @@ class ResumingDownloader:
         *,
         attempts: int = 5,
         pause: float = 1.0,
-        timeout: float = 60.0,
         say: Callable[[str], None] = tqdm.write,
     ) -> None:
         """Take the settings; nothing is opened yet."""
         self._part = part
         self._attempts = attempts
         self._pause = pause
-        self._timeout = timeout
         self._say = say
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
@@ -110,7 +108,7 @@ class ResumingDownloader:
         if have:
             headers["Range"] = f"bytes={have}-"
         try:
-            with requests.get(url, headers=headers, stream=True, timeout=self._timeout) as response:
+            with requests.get(url, headers=headers, stream=True, timeout=_PATIENCE) as response:
                 if response.status_code == _RANGE_NOT_SATISFIABLE and have:
                     if _total(response) == have:
                         return

@@ -44,7 +44,6 @@ def fetch(
     *,
     url: str = URL,
     md5: str = MD5,
-    downloader: ResumingDownloader | None = None,
     say: Callable[[str], None] = tqdm.write,
 ) -> PatchCheck:
     """Get the data set into a folder; what is there already is not fetched or written again.
@@ -55,8 +54,6 @@ def fetch(
         Made when missing. The archive stays in it, for a later call to compare with.
     url, md5 : str
         The archive and its checksum, for a copy on another server or another version.
-    downloader : ResumingDownloader, optional
-        Instead of one with the usual patience.
     say : callable
         Takes each message, the licence first.
 
@@ -74,7 +71,7 @@ def fetch(
         An orthophoto cannot be read.
     """
     say(LICENCE)
-    archive = download(folder, url=url, md5=md5, downloader=downloader, say=say)
+    archive = download(folder, url=url, md5=md5, say=say)
     written, kept = extract(archive, folder)
     say(f"{folder}: {written} files unpacked, {kept} were there already. The archive is not needed for training.")
     check = check_patches(folder)
@@ -94,8 +91,10 @@ def download(
 
     Parameters
     ----------
-    folder, url, md5, downloader, say
+    folder, url, md5, say
         As for `fetch`.
+    downloader : ResumingDownloader, optional
+        Instead of one with the usual patience.
 
     Raises
     ------

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["BlockCache", "CoarsePixels", "PixelSource", "Pyramid"]
 
 _BLOCK = 512
+_COARSE_MEGABYTES = 100
+"""For the halved image; a coarser one gets half as much."""
 
 
 class PixelSource(Protocol):
@@ -161,13 +163,12 @@ class CoarsePixels:
 class Pyramid:
     """The coarser resolutions of a `PixelSource`, each made when it is first asked for and kept while memory allows."""
 
-    def __init__(self, source: PixelSource, megabytes: int = 100) -> None:
+    def __init__(self, source: PixelSource) -> None:
         self._source = source
-        self._megabytes = megabytes
         self._levels: dict[int, BlockCache] = {}
 
     def at(self, level: int) -> BlockCache:
         """Return the source halved `level` times, 1 or more."""
         if level not in self._levels:
-            self._levels[level] = BlockCache(CoarsePixels(self._source, level), self._megabytes >> (level - 1))
+            self._levels[level] = BlockCache(CoarsePixels(self._source, level), _COARSE_MEGABYTES >> (level - 1))
         return self._levels[level]

@@ -167,7 +167,6 @@ def predict_blocks(
     block: int = 512,
     batch_size: int = 1,
     valid: Callable[[Region], NDArray[np.bool_]] | None = None,
-    cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Block]:
     """Yield region, classes and confidence of each block of an image, row by row.
 
@@ -188,8 +187,6 @@ def predict_blocks(
         Blocks predicted at once.
     valid : callable, optional
         Returns which pixels (h, w) of a region count; the others get class 255 and confidence 0.
-    cancelled : callable, optional
-        Asked before each batch; the iterator ends early when it says so.
     """
     cells = [cell.clipped(shape) for cell in Region.whole(shape).tiles(block)]
 
@@ -215,10 +212,6 @@ def predict_blocks(
         while ahead:
             present, ahead = ahead, [(cell, reader.submit(load, cell)) for cell in next(waiting, [])]
             loaded = [(cell, *future.result()) for cell, future in present]
-            if cancelled is not None and cancelled():
-                for _, future in ahead:
-                    future.cancel()
-                return
             seen = [pixels for _, pixels, _ in loaded if pixels is not None]
             # All blocks of a batch have one shape, and lie alike in what is read for them.
             cut = _inner(outer_region(loaded[0][0], predictor.halo, predictor.multiple), loaded[0][0])

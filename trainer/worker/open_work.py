@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ from trainer.worker.schedule import TileSchedule
 from trainer.worker.threads import ThreadGovernor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from annotations.images.orthophoto import Orthophoto
     from trainer import protocol
@@ -88,8 +89,6 @@ class OpenWork:
         What the viewer asked for.
     threads : int
         CPU threads when the configuration leaves it open.
-    clock : callable
-        Seconds, never going back.
 
     Raises
     ------
@@ -97,7 +96,7 @@ class OpenWork:
         The orthophoto, the labels or the saved network cannot be read.
     """
 
-    def __init__(self, message: protocol.Open, threads: int, clock: Callable[[], float]) -> None:
+    def __init__(self, message: protocol.Open, threads: int) -> None:
         self.config = from_plain(WorkConfig, message.config)
         self.scheme = scheme_of(message.classes)
         self.ortho: Orthophoto = open_orthophoto(
@@ -124,7 +123,6 @@ class OpenWork:
         self.predict_all = False
         self.revision = 0
         self.notes: list[str] = []
-        self._clock = clock
         self.schedule = TileSchedule(shape, self.config.predict.block)
         self._read_all_labels()
         self.note_blind()
@@ -187,8 +185,8 @@ class OpenWork:
         )
         self.learner.imagery = Imagery.of(self.ortho)
         self.learner.level = self.schedule.view_level
-        self.pace = Pace(self._clock)
-        self.save_at = self._clock() + SAVE_SECONDS
+        self.pace = Pace(time.monotonic)
+        self.save_at = time.monotonic() + SAVE_SECONDS
         self.saved_step = 0
         self.use_block(self.config.predict.block)
 

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
     from trainer.worker.schedule import Job
 
-__all__ = ["LiveSession"]
+__all__ = ["REST_STEPS", "LiveSession"]
 
 _PASS_STEPS = 6  # steps between two passes over the view, at the least, ...
 _PASS_GROWTH = 0.15  # ... and as a share of the steps since the last labels: a map that hardly changes is left in peace
-_REST_STEPS = 3000  # without new labels, training rests after this many steps
 _SMALLEST_BLOCK = 128
+
+REST_STEPS = 3000
+"""Without new labels, training rests after this many steps."""
 
 
 class LiveSession:
@@ -43,8 +45,10 @@ class LiveSession:
         Asked between micro-batches and blocks: whether something more urgent waits.
     threads : int
         CPU threads when the configuration leaves it open.
-    clock : callable, optional
-        Seconds; for tests.
+    rest_steps : int
+        Without new labels, training rests after this many steps.
+    watched : bool
+        Whether somebody looks at the map while it is learnt: otherwise it is made when training rests.
     """
 
     def __init__(
@@ -53,12 +57,14 @@ class LiveSession:
         interrupted: Callable[[], bool] = lambda: False,
         *,
         threads: int = 1,
-        clock: Callable[[], float] = time.monotonic,
+        rest_steps: int = REST_STEPS,
+        watched: bool = True,
     ) -> None:
         self._emit = emit
         self._interrupted = interrupted
         self._threads = threads
-        self._clock = clock
+        self._rest_steps = rest_steps
+        self._watched = watched
         self._open: OpenWork | None = None
         self._status = ("", "")
         self._refused: protocol.Open | None = None
@@ -96,7 +102,7 @@ class LiveSession:
             self._close()
             self._refused = message
             self._say("starting", "opening the orthophoto")
-            self._open = OpenWork(message, self._threads, self._clock)
+            self._open = OpenWork(message, self._threads)
             self._refused = None
             self._announce()
         elif isinstance(message, protocol.Unknown):
@@ -178,8 +184,8 @@ class LiveSession:
                 raise
             self._shrink(work, error)
             busy = True
-        if self._clock() >= work.save_at:
-            work.save_at = self._clock() + SAVE_SECONDS
+        if time.monotonic() >= work.save_at:
+            work.save_at = time.monotonic() + SAVE_SECONDS
             self._save(work, complete=False)
         self._tell_notes()
         return busy
@@ -190,7 +196,7 @@ class LiveSession:
         if work.mode == "training" and not work.learner.ready:
             self._say("waiting", work.why_waiting())
             return False
-        if work.mode == "training" and work.learner.steps_since_labels < _REST_STEPS:
+        if work.mode == "training" and work.learner.steps_since_labels < self._rest_steps:
             self._say("training", "training")
             self._train_and_predict(work)
             return True
@@ -198,17 +204,17 @@ class LiveSession:
 
     def _train_and_predict(self, work: OpenWork) -> None:
         schedule = work.schedule
-        if work.pace.may_predict():
+        if self._watched and work.pace.may_predict():
             if self._pass_is_due(work):
                 work.begin_pass()
             job = schedule.next(schedule.view_level, beyond_view=True) if work.predictor else None
             if job is not None:
-                started = self._clock()
+                started = time.monotonic()
                 self._predict(work, job)
-                work.pace.predicted(self._clock() - started, in_view=schedule.in_view(job.region))
-        started = self._clock()
+                work.pace.predicted(time.monotonic() - started, in_view=schedule.in_view(job.region))
+        started = time.monotonic()
         if work.learner.step(self._interrupted):
-            work.pace.trained(self._clock() - started)
+            work.pace.trained(time.monotonic() - started)
         self._report(work, schedule.count(schedule.view_level, beyond_view=False))
 
     @staticmethod
@@ -245,6 +251,8 @@ class LiveSession:
 
     def _predict_everything(self, work: OpenWork) -> bool:
         self._say("predicting", "predicting the whole image")
+        if work.predictor is None:  # memory ran out, and the blocks are smaller now
+            work.begin_pass()
         if not self._next_job(work, view_first=False):
             work.predict_all = False
             work.complete = True
@@ -361,6 +369,8 @@ class LiveSession:
             )
         try:
             work.kept.save(work.prediction.array, work.confidence.array)
+            if complete and path:
+                work.kept.completed(Path(path), work.learner.step_count)
         except Exception as error:
             reason = getattr(error, "strerror", None) or str(error)
             text = f"{work.kept.folder}: the map could not be kept ({reason}). It is in view, and can be exported."

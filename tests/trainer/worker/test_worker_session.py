@@ -12,10 +12,12 @@ import zarr
 from live_helpers import CONFIG, SCHEME, SHAPE, make_work
 
 from annotations.errors import PartialSegError
+from annotations.prediction import kept_map as kept
 from annotations.region import Region
 from trainer import protocol
 from trainer.config import to_plain
 from trainer.worker import files as live_files
+from trainer.worker import session as live_session
 from trainer.worker.session import LiveSession
 
 
@@ -222,6 +224,49 @@ def test_running_out_of_memory_halves_the_batch_then_the_block(driver, work, mon
     driver.train_until(2)
     assert learner.micro_batch == 2
     assert "2 crops at once" in driver.of(protocol.Problem)[0].text
+
+
+def test_running_out_of_memory_leaves_no_gap_in_the_whole_map(driver, work, monkeypatch):
+    driver.handle(work.message, protocol.LabelsChanged(three_strokes(work), 1), protocol.Train())
+    driver.train_until(3)
+    driver.handle(protocol.Stop(), protocol.PredictAll())
+    real, failed = live_session.predict_job, []
+
+    def predict_job(*arguments):
+        if not failed:
+            failed.append(True)
+            raise MemoryError
+        return real(*arguments)
+
+    driver.session._open.use_block(256)
+    driver.session._open.begin_pass()
+    monkeypatch.setattr(live_session, "predict_job", predict_job)
+    driver.slices(50)
+    assert driver.of(protocol.Saved)[-1].complete
+    assert (work.prediction() != 255).all()
+
+
+def test_nobody_watching_the_map_is_made_at_rest(work):
+    sent = []
+    session = LiveSession(sent.append, rest_steps=5, watched=False)
+    session.handle(work.message)
+    session.handle(protocol.LabelsChanged(three_strokes(work), 1))
+    session.handle(protocol.Train())
+    while session.work():
+        pass
+    tiles = [t for m in sent if isinstance(m, protocol.Tiles) for t in m.tiles]
+    assert {t.step for t in tiles} == {5}
+    assert (work.prediction() != 255).all()
+    assert kept.made_by(work.folder).step == 5
+    session.handle(protocol.LabelsChanged((work.draw((90, 95), (20, 60), 0),), 2))
+    session.work()
+    session.handle(protocol.Save())
+    assert kept.made_by(work.folder).step == 5  # nothing is shown of the new step yet
+    session.handle(protocol.Pause())
+    session.work()
+    session.handle(protocol.Save())
+    assert kept.made_by(work.folder) is None
+    session.handle(protocol.Shutdown())
 
 
 def test_an_action_before_opening_is_refused_in_words():

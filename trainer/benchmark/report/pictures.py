@@ -138,12 +138,12 @@ def confidence_picture(confidence: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return colours
 
 
-def colour_stops(count: int = 9) -> list[str]:
+def colour_stops() -> list[str]:
     """Return colours "#rrggbb" of the confidence's scale, from 0 to 1."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return [to_hex(colormaps[_MAP](v)) for v in np.linspace(0, 1, count)]
+    return [to_hex(colormaps[_MAP](v)) for v in np.linspace(0, 1, 9)]
 
 
 def data_uri(picture: NDArray[np.uint8], *, photo: bool = False) -> str:

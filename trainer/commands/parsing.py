@@ -1,0 +1,40 @@
+"""Reads a command's arguments with tyro, its help wrapped to 80 columns."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, TypeVar
+
+import tyro
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["parsed"]
+
+_Settings = TypeVar("_Settings")
+_WIDTH = 80
+
+
+def parsed(kind: type[_Settings], arguments: Sequence[str] | None, name: str) -> _Settings:
+    """Return a command's settings; its help, and a complaint about an argument, end the program.
+
+    Parameters
+    ----------
+    kind : type
+        A frozen dataclass; its docstring is the description.
+    arguments : sequence of str, optional
+        By default those of the program.
+    name : str
+        The command's.
+    """
+    paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
+    description = "\n\n".join(textwrap.fill(" ".join(text.split()), _WIDTH) for text in paragraphs)
+    return tyro.cli(
+        kind,
+        args=arguments,
+        prog=f"partialseg {name}",
+        description=description,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )

@@ -1,0 +1,194 @@
+"""`partialseg train`: train a project's network and make its map, as the viewer would and without one."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  # tyro reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from tqdm import tqdm
+
+from annotations.errors import PartialSegError, ProjectError
+from trainer import protocol
+from trainer.command_line import exit_status
+from trainer.commands.parsing import parsed
+from trainer.commands.projects import given_project
+from trainer.commands.train_progress import TrainProgress
+from trainer.config import WorkConfig, from_plain
+from trainer.opened.message import open_message
+from trainer.opened.prepare import prepare
+from trainer.worker.session import REST_STEPS, LiveSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from trainer.opened.prepare import Prepared
+
+__all__ = ["Train", "Trained", "main", "train"]
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a project's network on its labels, without a viewer, then predict the whole image.
+
+    Goes on from the weights that the project has. Weights and map are kept in the project: the viewer, opened
+    on it afterwards, goes on from there. Ctrl+C saves what is learnt and ends.
+    """
+
+    project: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PROJECT")]
+    """The project's folder (NAME.partialseg), or the orthophoto beside it. No viewer may have it open."""
+    steps: Annotated[int, tyro.conf.arg(metavar="N")] = REST_STEPS
+    """Training steps; by default as many as the viewer makes before it rests."""
+    minutes: Annotated[float | None, tyro.conf.arg(metavar="M")] = None
+    """Train no longer than this; the prediction comes after it."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of it.
+
+    Parameters
+    ----------
+    before, after : int
+        Steps that the network had seen.
+    signal : int
+        The signal that ended it, 0 where none did: then the whole image is predicted.
+    """
+
+    before: int
+    after: int
+    signal: int = 0
+
+
+class _Run:
+    """A session, and what it says."""
+
+    def __init__(self, command: Train, stop: Callable[[], bool]) -> None:
+        self.session = LiveSession(
+            self._heard, stop, threads=os.cpu_count() or 1, rest_steps=command.steps, watched=False
+        )
+        self.command = command
+        self.opened: protocol.Opened | None = None
+        self.step = 0
+        self.text = ""
+        self.state = ""
+        self.problem = ""
+        self.failed = False
+        self.complete = False
+        self.progress: TrainProgress | None = None
+
+    def _heard(self, message: protocol.Message) -> None:
+        if isinstance(message, protocol.Opened):
+            self.opened, self.step = message, message.step
+            self.progress = TrainProgress(self.command.steps, message.step)
+            start = f"step {message.step:,}" if message.step else f"start: {message.start}"
+            self.progress.say(f"{message.model} on {message.device}, {message.precision}, {start}")
+        elif isinstance(message, protocol.Status):
+            self.state, self.text = message.state, message.text
+        elif isinstance(message, protocol.Problem):
+            self.problem = message.text
+            self.failed = self.failed or message.about == "Stop"
+            tqdm.write(f"note: {message.text}", file=sys.stderr)
+        elif isinstance(message, protocol.Saved):
+            self.step, self.failed = message.step, message.failed
+            self.complete = self.complete or message.complete
+        elif isinstance(message, protocol.Progress) and self.progress is not None:
+            self.step = message.step
+            self.progress.show(message, predicting=self.state != "training")
+
+
+def train(command: Train, clock: Callable[[], float] = time.monotonic) -> Trained:
+    """Train and predict; what is learnt is saved, also where this fails or is stopped.
+
+    Raises
+    ------
+    PartialSegError
+        A number is out of range; there is no such project, a viewer has it open, or it lacks labels of two classes;
+        training cannot go on, or what came of it could not be saved.
+    """
+    if command.steps < 1:
+        raise PartialSegError(f"--steps {command.steps} is no number of steps: give 1 or more")
+    if command.minutes is not None and not 0 < command.minutes < math.inf:
+        raise PartialSegError(f"--minutes {command.minutes:g} is no time: give a number above 0")
+    prepared = prepare(given_project(command.project), lock="need", shown=False)
+    try:
+        if prepared.note:
+            print(f"note: {prepared.note}", file=sys.stderr)
+        if not prepared.store.flush():
+            raise prepared.store.last_error or ProjectError(f"{command.project}: its labels could not be put in order")
+        with _signals() as caught:
+            return _trained(command, prepared, caught, clock)
+    finally:
+        prepared.close()
+
+
+def _trained(command: Train, prepared: Prepared, caught: list[int], clock: Callable[[], float]) -> Trained:
+    run = _Run(command, lambda: bool(caught))
+    config = from_plain(WorkConfig, prepared.project.config)
+    before = 0
+    try:
+        run.session.handle(open_message(prepared, config))
+        before = run.step
+        run.session.handle(protocol.Train())
+        end = math.inf if command.minutes is None else clock() + 60 * command.minutes
+        while not caught and run.session.work():
+            if clock() >= end and run.state == "training":
+                end = math.inf
+                run.session.handle(protocol.Pause())
+        if caught:
+            run.session.handle(protocol.Stop())
+        elif not run.complete:
+            reason = run.text if run.state == "waiting" else "not one step was made in that time"
+            raise PartialSegError(f"{command.project}: was not trained: {reason}.")
+    finally:
+        run.session.handle(protocol.Shutdown())
+        if run.progress is not None:
+            run.progress.close()
+    if run.failed:
+        raise PartialSegError(run.problem)
+    return Trained(before, run.step, caught[0] if caught else 0)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Note the first Ctrl+C, or what asks a program to end, so that nothing is cut off in the middle."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def note(number: int, _frame: object) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+
+    def run() -> int:
+        command = parsed(Train, arguments, "train")
+        result = train(command)
+        steps = f"step {result.before:,} to {result.after:,}"
+        if result.signal:
+            print(f"Stopped: {steps}. What is learnt is saved; the same command goes on from there.", file=sys.stderr)
+            return 128 + result.signal
+        print(f"Trained: {steps}; the whole image is predicted. Saved in {command.project}")
+        return 0
+
+    return exit_status(run, "Stopped; what was saved last is kept.")

@@ -1,0 +1,32 @@
+"""How a worker is told what to open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotations.prediction.shared_array import SharedArray
+from trainer import protocol
+from trainer.config import to_plain
+
+if TYPE_CHECKING:
+    from trainer.config import WorkConfig
+    from trainer.opened.prepare import Prepared
+
+__all__ = ["open_message"]
+
+
+def open_message(prepared: Prepared, config: WorkConfig) -> protocol.Open:
+    """Return the message that has a worker open what this process has prepared and holds."""
+    entry, ortho = prepared.entry, prepared.ortho
+    return protocol.Open(
+        image=str(ortho.path),
+        labels=str(entry.folder / "labels.zarr"),
+        prediction=SharedArray.address(entry.cache / "prediction.u8"),
+        confidence=SharedArray.address(entry.cache / "confidence.u8"),
+        keep=str(entry.folder),
+        weights=str(prepared.project.weights),
+        classes=prepared.project.scheme.to_json(),
+        config=to_plain(config),
+        display_bands=tuple(ortho.display_bands),
+        roles=ortho.roles.to_json(),
+    )
