@@ -140,6 +140,7 @@ def photometric(images: Tensor, config: AugmentConfig, rng: Randomness) -> Tenso
     config : AugmentConfig
         How much.
     rng : numpy Generator, or one per sample
+        Where the random numbers come from.
 
     Returns
     -------

@@ -181,7 +181,9 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, training: dict[str
     Parameters
     ----------
     path : path
+        Replaced where it exists.
     checkpoint : Checkpoint
+        All that prediction needs.
     training : dict, optional
         What training needs besides to go on (`trainer.fit.resume`): tensors and plain values.
 

@@ -113,6 +113,7 @@ class Misfit:
     Parameters
     ----------
     trait : {"dtype", "range", "bands", "resolution"}
+        What differs.
     text : str
         In words, to go on with after the image's name.
     """
@@ -130,6 +131,7 @@ def ground_size(georeference: Georeference | None, shape: tuple[int, int]) -> tu
     Parameters
     ----------
     georeference : Georeference or None
+        Where the image lies; None gives no size.
     shape : tuple of int
         (H, W) in pixels.
     """

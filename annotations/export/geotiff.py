@@ -62,6 +62,7 @@ def write_class_map(
     classes : ndarray of uint8, (H, W), or iterable of (Region, ndarray)
         Class indices, 255 where there is no prediction. Blocks may come in any order; what none covers is 255.
     scheme : ClassScheme
+        Gives the colour table and the names.
     georeference : Georeference, optional
         Of the orthophoto.
     shape : tuple of int, optional

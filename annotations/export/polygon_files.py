@@ -42,13 +42,17 @@ class PolygonTable:
     Parameters
     ----------
     polygons : ndarray of shapely polygons, (n,)
+        In the coordinates of the file.
     values : ndarray of uint8, (n,)
         Their classes.
     scheme : ClassScheme
+        Gives the fields class, name and colour.
     area_field : str
         "area_m2" or "area_px".
     areas : ndarray of float64, (n,)
+        Values of that field.
     metadata : dict of str to str
+        Kept with the data set.
     """
 
     polygons: NDArray[Any]

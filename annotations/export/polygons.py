@@ -140,7 +140,9 @@ def write_polygons(
     path : str or Path
         Ends in .gpkg or .geojson.
     classes : ndarray of uint8, (H, W)
+        Class indices, 255 where there is no prediction.
     scheme : ClassScheme
+        Gives names and colours.
     georeference : Georeference, optional
         Without it, coordinates are pixels with rows counted downwards from 0 to -H, as a GIS shows such an image.
     min_area_px, simplify_px

@@ -46,6 +46,7 @@ def display_levels(
     Parameters
     ----------
     ortho : Orthophoto
+        The image to show.
     folder : Path, optional
         Where the levels are kept as .npy files and mapped from (read-only, so that they take memory only where looked
         at); levels of the same image and bands are used again, others removed. Without it they are made in memory.

@@ -85,6 +85,7 @@ class Labelling:
     labels, strokes : ndarray of int8 and uint32, (H, W)
         The live arrays; changed in place.
     scheme : ClassScheme
+        The classes to begin with.
     points : PointSet, optional
         None by default.
     store : LabelStore, optional
@@ -101,6 +102,7 @@ class Labelling:
     Attributes
     ----------
     scheme, points, journal
+        The classes and points as they are now, and the history.
     """
 
     def __init__(

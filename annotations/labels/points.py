@@ -105,6 +105,7 @@ class PointSet:
         strokes : ndarray of uint32, (H, W)
             Changed in place: the disc gets the point's number, also where the label was the same already.
         point : PointLabel
+            Its place, radius, class and a stroke number that no other point has.
 
         Returns
         -------

@@ -40,6 +40,7 @@ class TakenUp:
     labels, strokes : ndarray of int8 and uint32, (H, W)
         Every label is a class of the project.
     points : PointSet
+        Of the project's classes too.
     note : str
         What the person should know; "" where all was in order.
     """

@@ -44,6 +44,7 @@ class ImageEntry:
     relative : str
         The same from the project's folder, "" where there is no such path (another drive).
     fingerprint : str
+        What the image is known by, wherever it lies.
     shape : tuple of int
         (H, W).
     folder : Path
@@ -122,7 +123,9 @@ class Project:
     Attributes
     ----------
     folder : Path
+        Absolute.
     read_only : bool
+        Whether nothing may be written.
     """
 
     def __init__(self, folder: Path, document: dict[str, Any], lock: ProjectLock | None) -> None:

@@ -28,7 +28,9 @@ def spread_clicks(
     count : int
         Clicks altogether; fewer come back where the classes have not as many pixels.
     seed : int
+        Of the random numbers; the same seed gives the same clicks.
     n_classes : int
+        Number of classes; values of the truth from there on are unknown.
     margin : float
         A click lies at least this many pixels inside its class, where the class is that wide.
 

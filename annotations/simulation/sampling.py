@@ -38,7 +38,9 @@ def random_mask(
     fraction : float
         0 to 1: round(fraction * N) pixels are kept.
     seed : int
+        Of the random numbers; the same seed gives the same result.
     n_classes : int
+        Number of classes; values of the truth from there on are unknown.
     per_class : bool
         Draw the share of each class by itself, and at least one pixel of each that occurs (unless the fraction is 0).
     per : {"known", "all"}
@@ -141,7 +143,9 @@ def simulate_strokes(
     width : int
         Side of the brush in pixels.
     seed : int
+        Of the random numbers; the same seed gives the same result.
     n_classes : int
+        Number of classes; values of the truth from there on are unknown.
 
     Returns
     -------
@@ -233,6 +237,7 @@ def paint_stroke(mask: NDArray[np.int8], truth: NDArray[Any] | None, stroke: Sim
     truth : ndarray, (H, W), optional
         Paint only where it agrees with the stroke, as a careful person would.
     stroke : SimulatedStroke
+        From `simulate_strokes`.
 
     Returns
     -------

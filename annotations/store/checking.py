@@ -34,6 +34,7 @@ class Loaded:
     Parameters
     ----------
     labels : ndarray of int8, (H, W)
+        -1 where unlabelled.
     numbers : ndarray of uint32, (H, W)
         0 where unlabelled.
     largest : int
@@ -70,6 +71,7 @@ def read_checked(
     mask, numbers
         The arrays.
     saved : SavedState
+        What each chunk held when it was last written.
     moving : callable
         Gives the chunks (row, column) that are being written, which are not compared.
 

@@ -71,8 +71,11 @@ class LabelStore:
     Attributes
     ----------
     folder : Path
+        Where all of it lies.
     mask : SparseMask
+        The labels on disk.
     writable : bool
+        Whether `submit` may be called.
     on_saved : callable(Region) or None
         Called from the writer's thread when a submit is on disk.
     on_error : callable(Exception) or None
@@ -170,7 +173,9 @@ class LabelStore:
         Parameters
         ----------
         folder : Path
+            Where all of it lies.
         writable : bool
+            Whether `submit` may be called.
         shape : tuple of int, optional
             (H, W) that the labels must have.
         guard : callable, optional
@@ -274,7 +279,9 @@ class LabelStore:
         region : Region
             Inside the orthophoto.
         labels : ndarray of int8, region.shape
+            -1 where unlabelled.
         strokes : ndarray of uint32, region.shape
+            Stroke numbers, 0 where unlabelled.
         records : sequence of Stroke
             Strokes that are new in it.
         points : list, optional

@@ -63,9 +63,11 @@ class SparseMask:
         shape : tuple of int
             (H, W) in pixels.
         scheme : ClassScheme
+            What the class numbers mean; kept in the array's attributes.
         fingerprint : str
             Of the orthophoto.
         georeference : Georeference, optional
+            Where the orthophoto lies; kept too.
 
         Raises
         ------

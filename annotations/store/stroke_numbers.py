@@ -51,6 +51,7 @@ class StrokeNumbers:
     shape : tuple of int
         (H, W) of the labels.
     writable : bool
+        Whether what is damaged may be set aside and made anew.
     say : callable(str)
         Told what was found damaged.
     """

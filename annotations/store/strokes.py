@@ -38,6 +38,7 @@ class Stroke:
     time : float
         Seconds since 1970.
     origin : {"drawn", "accepted", "random", "imported"}
+        Who made it: a hand, the map that a person agreed to, a random mask, or a file.
     """
 
     number: int

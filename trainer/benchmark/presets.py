@@ -61,6 +61,7 @@ def preset_config(name: PresetName, model: ModelName) -> FitConfig:
         "cpu": the tool's own recipe in a size for two cores and some minutes; "large": the same with the width, the
         patches and the batches of the published report, for a graphics card; "paper": the published report.
     model : {"unet", "unetplusplus"}
+        The network.
     """
     if name == "paper":
         return _paper(model)

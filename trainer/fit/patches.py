@@ -80,6 +80,7 @@ class Patches:
     names : tuple of str
         Of the patches.
     n_classes : int
+        Number of classes.
     imagery : Imagery, optional
         What the images are like, at the input size.
     masked : int
@@ -108,6 +109,7 @@ class Patches:
         config : LabelConfig or None
             None for the whole ground truth.
         seed : int
+            Of the labels that are drawn; with the same seed they are the same.
         keep : bool
             Lose no label in shrinking, instead of taking the nearest pixel's.
 
@@ -276,6 +278,7 @@ def batches(
     Parameters
     ----------
     patches : PatchSet
+        What the indices point into.
     indices : sequence of ndarray
         One group of patches each.
     waited : callable, optional

@@ -60,6 +60,7 @@ class PriorShift:
     Parameters
     ----------
     n_classes : int
+        Number of classes.
     strength : float
         0 for no correction, 1 for the full one.
     limit : float

@@ -68,6 +68,7 @@ class LiveCrops:
         level : int
             How often the image is halved for them.
         rng : numpy Generator
+            Where the random numbers come from.
 
         Returns
         -------

@@ -57,7 +57,9 @@ def fit_start(checkpoint: Checkpoint, ortho: Orthophoto, normalisation: Normalis
     Parameters
     ----------
     checkpoint : Checkpoint
+        What was learnt before.
     ortho : Orthophoto
+        The image that is to be learnt.
     normalisation : Normalisation
         The image's own.
     name : str

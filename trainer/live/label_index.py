@@ -210,6 +210,7 @@ def shrink_labels(labels: NDArray[np.int8], factor: int, n_classes: int) -> NDAr
     factor : int
         Side of the squares that become one pixel.
     n_classes : int
+        Number of classes.
 
     Returns
     -------

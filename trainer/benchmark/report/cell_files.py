@@ -33,6 +33,7 @@ class Gallery:
     Parameters
     ----------
     image : ndarray (N, S, S, 3), uint8
+        Red, green and blue.
     truth, labels : ndarray (N, S, S), int8
         -1 for unknown and unlabelled.
     prediction, confidence : ndarray (N, S, S), uint8
