@@ -29,8 +29,10 @@ def parsed(kind: type[_Settings], arguments: Sequence[str] | None, name: str) ->
     name : str
         The command's.
     """
-    paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
-    description = "\n\n".join(textwrap.fill(" ".join(text.split()), _WIDTH) for text in paragraphs)
+    first, *others = (inspect.getdoc(kind) or "").split("\n\n")
+    # Indented, since tyro joins lines that begin with a letter, and sets what it breaks apart far apart.
+    indented = (textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ") for text in others)
+    description = "\n".join((textwrap.fill(first, _WIDTH, subsequent_indent=" "), *indented))
     return tyro.cli(
         kind,
         args=arguments,

@@ -57,6 +57,7 @@ COMMANDS: Final = (
     Command("open", "napari_partialseg.__main__", "open the viewer on an image or a project", viewer=True),
     Command("train", "trainer.commands.train", "train a project's network and make its map"),
     Command("predict", "trainer.predict.command", "make a map of an image with a checkpoint"),
+    Command("export", "trainer.commands.export", "write a project's map and labels for a GIS"),
     Command("random-mask", "trainer.commands.random_mask", "keep a random share of a truth's labels"),
     Command("benchmark", "trainer.benchmark.command", "train and compare networks on sparse labels", ("report",)),
     Command(

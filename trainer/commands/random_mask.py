@@ -52,7 +52,7 @@ class RandomMask:
     """Decides which pixels."""
     per_class: bool = False
     """Keep this share of each class by itself, and at least one pixel of each."""
-    like: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE")] = None
+    like: Annotated[Path | None, tyro.conf.arg(metavar="IMAGE", help_behavior_hint="(optional)")] = None
     """Lay the truth onto the grid of this orthophoto first; by default it keeps its own."""
     overwrite: bool = False
     """Replace the output where it is there already (GeoTIFF only)."""

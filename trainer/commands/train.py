@@ -37,7 +37,7 @@ __all__ = ["Train", "Trained", "main", "train"]
 
 @dataclass(frozen=True)
 class Train:
-    """Train a project's network on its labels, without a viewer, then predict the whole image.
+    """Train a project's network on its labels, then predict the whole image.
 
     Goes on from the weights that the project has. Weights and map are kept in the project: the viewer, opened
     on it afterwards, goes on from there. Ctrl+C saves what is learnt and ends.
@@ -47,7 +47,7 @@ class Train:
     """The project's folder (NAME.partialseg), or the orthophoto beside it. No viewer may have it open."""
     steps: Annotated[int, tyro.conf.arg(metavar="N")] = REST_STEPS
     """Training steps; by default as many as the viewer makes before it rests."""
-    minutes: Annotated[float | None, tyro.conf.arg(metavar="M")] = None
+    minutes: Annotated[float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(optional)")] = None
     """Train no longer than this; the prediction comes after it."""
 
 

@@ -15,7 +15,7 @@ from annotations.images.display import display_levels
 from annotations.images.orthophoto import open_orthophoto
 from annotations.labels.points import PointSet
 from annotations.labels.recovery import take_up
-from annotations.prediction.kept_map import load_prediction
+from annotations.prediction.kept_map import MadeBy, load_prediction, made_by
 from annotations.prediction.shared_array import SharedArray
 from annotations.project.project import Project
 from annotations.store.label_store import LabelStore
@@ -55,6 +55,8 @@ class Prepared:
     note: str = ""
     """What the user should know, for example that the project is open for reading only, and why."""
     points: PointSet = field(default_factory=PointSet)
+    made_by: MadeBy | None = None
+    """What made the prediction, where it is whole and that is known."""
 
     @property
     def read_only(self) -> bool:
@@ -182,6 +184,7 @@ def _from_project(
         note = " ".join(text for text in (note, said, found_there.note) if text)
         prediction, confidence = _shared(project, entry, ortho)
         lost: list[str] = []
+        made = made_by(entry.folder)
         found = load_prediction(entry.folder, prediction, confidence, notes=lost, mend=not project.read_only)
         note = " ".join(text for text in (note, *lost) if text)
     except BaseException:
@@ -200,6 +203,7 @@ def _from_project(
         found,
         note,
         points=found_there.points,
+        made_by=made if found and made_by(entry.folder) == made else None,  # a worker may have written meanwhile
     )
 
 
