@@ -67,6 +67,7 @@ COMMANDS: Final = (
         ("fetch", "check", "cut"),
     ),
     Command("starter", "trainer.starter.command", "make weights that training starts from"),
+    Command("info", "trainer.commands.info", "tell what a project, image, mask or network is"),
 )
 """All of them, in the order in which the help lists them."""
 
