@@ -1,4 +1,4 @@
-"""Words on the screen as they stand: names of files and classes are no markup, and long ones are shortened."""
+"""Words on the screen as they stand: names of files and classes are not markup, and long ones are shortened."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, training: dict[str
         full = getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         way_out = "The disk is full: free some space." if full else "Choose a folder that can be written."
         raise CheckpointError(
-            f"{path}: the checkpoint cannot be written ({cause}). {way_out} A former one is kept."
+            f"{path}: the checkpoint cannot be written ({cause}). {way_out} The earlier one is kept."
         ) from error
 
 
@@ -275,11 +275,11 @@ def misfit(state: Any, own: Mapping[str, Tensor]) -> str:
     if missing := [name for name in own if name not in state]:
         return f"{missing[0]} is missing"
     if strange := [name for name in state if name not in own]:
-        return f"{str(strange[0])[:80]!r} is no part of that network"
+        return f"{str(strange[0])[:80]!r} is not a part of that network"
     for name, wanted in own.items():
         tensor = state[name]
         if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
-            return f"{name} is no plain tensor"
+            return f"{name} is not a plain tensor"
         if tensor.shape != wanted.shape:
             return f"{name} has the shape {tuple(tensor.shape)}, not {tuple(wanted.shape)}"
         if tensor.dtype.is_floating_point != wanted.dtype.is_floating_point or tensor.dtype.is_complex:

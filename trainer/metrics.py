@@ -22,7 +22,7 @@ def confusion(prediction: Tensor, target: Tensor, n_classes: int) -> Tensor:
     Parameters
     ----------
     prediction, target : Tensor of integers, same shape
-        Class indices. Pixels where either is no class (-1 unlabelled, 255 not predicted) are not counted.
+        Class indices. Pixels where either is not a class (-1 unlabelled, 255 not predicted) are not counted.
     n_classes : int
         Number of classes.
 

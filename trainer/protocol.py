@@ -313,7 +313,7 @@ class Problem(Message):
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Message):
-    """A line that is no message of this version."""
+    """A line that is not a message of this version."""
 
     line: str
     reason: str

@@ -75,7 +75,7 @@ def sweep_leftovers(folder: Path, targets: Iterable[str] | None = None) -> list[
     """Delete the half-written files in a folder whose programs are gone; return which.
 
     Files of programs that run, and of other machines within the last day, are left alone. What cannot be deleted stays
-    and is no error.
+    and is not an error.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def write_class_map(
     Raises
     ------
     LabelError
-        A value is no class.
+        A value is not a class.
     PartialSegError
         The name will not do or the file cannot be written; an older one of that name is untouched.
     """

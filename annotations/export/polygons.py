@@ -162,7 +162,7 @@ def write_polygons(
     Raises
     ------
     LabelError
-        A value is no class.
+        A value is not a class.
     PartialSegError
         The name will not do, GeoJSON has no place for the polygons, writing was cancelled, or the file cannot be
         written; an older one is untouched.

@@ -32,7 +32,7 @@ _STYLE: Final = ".qml"
 
 
 def shown(path: str | Path) -> str:
-    """Return a path as text for a message; bytes that are no text become question marks in a box."""
+    """Return a path as text for a message; bytes that are not text become question marks in a box."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
@@ -156,7 +156,7 @@ def _check_place(path: Path, text: str) -> None:
     if stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and path.is_dir()):
         raise PartialSegError(f"{text}: is a folder. Choose another name.")
     if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
-        raise PartialSegError(f"{text}: is a device, a pipe or a socket, no file. Choose another name.")
+        raise PartialSegError(f"{text}: is a device, a pipe or a socket, not a file. Choose another name.")
 
 
 def _check_apart(path: Path, text: str, other: Path) -> None:

@@ -28,7 +28,7 @@ _STRIP: Final = 512
 
 
 class _CancelledError(Exception):
-    """The caller has had enough."""
+    """The caller no longer wants the result."""
 
 
 def display_levels(

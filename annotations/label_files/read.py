@@ -65,8 +65,8 @@ def read_mask(
     UnplacedMaskError
         Only one of file and image says where it lies, and `assume_aligned` is False.
     LabelError
-        Its size is another, it lies elsewhere, or a value is no class; the message names both sizes or extents, or the
-        value and its place.
+        Its size is another, it lies elsewhere, or a value is not a class; the message names both sizes or
+        extents, or the value and its place.
     """
     path = Path(path).expanduser()
     if georeference is not None and shape is None:
@@ -121,15 +121,15 @@ def _classes(
 def _whole(
     path: Path, values: NDArray[Any], missing: NDArray[np.bool_], offset: tuple[int, int]
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Return floats as integers, and what is missing or not a number; LabelError where one is no whole number."""
+    """Return floats as integers, and what is missing or not a number; LabelError where one is not a whole number."""
     missing = missing | np.isnan(values)
     kept = np.where(missing, values.dtype.type(0), values)
     bad = ~(np.abs(kept) < _LARGEST) | (kept != np.trunc(np.where(np.isfinite(kept), kept, 0)))
     if bad.any():
         row, column = np.unravel_index(int(bad.argmax()), bad.shape)
         raise LabelError(
-            f"{path}: value {float(kept[row, column]):g} at pixel ({row + offset[0]}, {column + offset[1]}) is no "
-            "whole number, so that it is no class. Is this a confidence or an image? Export the classes as "
+            f"{path}: value {float(kept[row, column]):g} at pixel ({row + offset[0]}, {column + offset[1]}) is not a "
+            "whole number, so it is not a class. Is this a confidence or an image? Export the classes as "
             "integers, or convert the file."
         )
     return kept.astype(np.int32), missing

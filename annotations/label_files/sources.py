@@ -51,7 +51,7 @@ def open_label_source(path: Path) -> Iterator[LabelSource]:
     RasterError
         It is missing or damaged.
     LabelError
-        It is no label file: several bands, several images, no numbers.
+        It is not a label file: several bands, several images, no numbers.
     """
     if is_zarr(path):
         array = open_zarr_array(path)
@@ -85,7 +85,7 @@ class _Array:
         if self._axis is not None:
             shape = shape[1:] if self._axis == 0 else shape[:2]
         if len(shape) != 2:
-            raise LabelError(f"{path}: an array of shape {shape} is no label file; (rows, columns) is.")
+            raise LabelError(f"{path}: an array of shape {shape}, but a label file has (rows, columns).")
         if np.dtype(array.dtype).kind not in "biuf":
             raise LabelError(f"{path}: labels must be integers, not {array.dtype}")
         self.shape = (shape[0], shape[1])

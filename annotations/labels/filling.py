@@ -38,7 +38,7 @@ def fill_cell(
     region : Region
         At most one cell of the journal's grid.
     mask : ndarray of int8, (H, W)
-        Values that are no class are left out.
+        Values that are not a class are left out.
     n_classes, number : int
         How many classes there are; the stroke number for these pixels.
     arrays : tuple of ndarray
@@ -65,7 +65,7 @@ class Filling:
     Parameters
     ----------
     mask : ndarray of int8, (H, W)
-        Values that are no class are left out.
+        Values that are not a class are left out.
     fill : callable
         Fills one cell, see `fill_cell`.
     filled : callable

@@ -138,13 +138,13 @@ class Labelling:
     # ------------------------------------------------------------------------------------------------------- labels
 
     def record(self, region: Region, tool: str, origin: Origin = "drawn") -> Change:
-        """Take what was painted in a region as one stroke; labels that are no class are put back."""
+        """Take what was painted in a region as one stroke; labels that are not a class are put back."""
         self._settle()
         change = self._recorded(region, tool, origin)
         return replace(change, unseen=len(change.regions) > 0 and self._refused)
 
     def sync(self) -> Change:
-        """Take what was written without a word, by a script for example, as one stroke of the tool "edit"."""
+        """Take what was written unannounced, by a script for example, as one stroke of the tool "edit"."""
         self._settle()
         found = self.journal.changed()
         return Change() if found.empty else self._recorded(found, "edit", "drawn")
@@ -152,7 +152,7 @@ class Labelling:
     def add_labels(self, mask: NDArray[np.int8], tool: str, origin: Origin) -> tuple[int, Change]:
         """Label what is not labelled yet as a mask says; return how many pixels, and what changed.
 
-        Values of the mask that are no class are left out.
+        Values of the mask that are not a class are left out.
         """
         filling = self.begin_filling(mask, tool, origin)
         filling.finish()
@@ -221,7 +221,7 @@ class Labelling:
         return Change((*regions, refused) if not refused.empty else regions)
 
     def _put_back_strange(self, region: Region) -> Region:
-        """Put back what was written but is no class, and say so; return where that was."""
+        """Put back what was written but is not a class, and say so; return where that was."""
         region = region.clipped(self._labels.shape)
         bounds = Region(0, 0, 0, 0)
         values: set[int] = set()

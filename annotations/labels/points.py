@@ -120,7 +120,7 @@ class PointSet:
         if point.number in self._points or point.number in self._under or point.number < 1:
             raise LabelError(f"point {point.number}: the number is in use; take the journal's next one.")
         if point.label < 0:
-            raise LabelError(f"point {point.number}: {point.label} is no class. Choose a class for the point.")
+            raise LabelError(f"point {point.number}: {point.label} is not a class. Choose a class for the point.")
         if not inside_image(labels.shape, point.row, point.column):
             raise LabelError(f"point {point.number} at ({point.row:g}, {point.column:g}) lies outside the image.")
         region, inside = disc((labels.shape[0], labels.shape[1]), point.row, point.column, point.radius)

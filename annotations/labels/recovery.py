@@ -127,7 +127,7 @@ def _with_classes_of(scheme: ClassScheme, other: ClassScheme, count: int) -> Cla
 
 
 def _places(labels: NDArray[np.int8], n_classes: int) -> NDArray[np.int64]:
-    """Return the flat places of labels that are no class."""
+    """Return the flat places of labels that are not a class."""
     if not labels.size or (labels.max() < n_classes and labels.min() >= UNLABELLED):
         return np.empty(0, np.int64)
     return np.flatnonzero((labels >= n_classes) | (labels < UNLABELLED))

@@ -36,7 +36,7 @@ def read_document(folder: Path) -> dict[str, Any]:
     """
     path, backup = folder / DOCUMENT, folder / f"{DOCUMENT}.bak"
     if not path.exists() and not backup.exists():
-        raise ProjectError(f"{folder}: holds no {DOCUMENT}, so it is no project. Choose a folder named .partialseg.")
+        raise ProjectError(f"{folder}: holds no {DOCUMENT}, so it is not a project. Choose a folder named .partialseg.")
     try:
         return _read(path)
     except ProjectVersionError:
@@ -81,14 +81,14 @@ def _check_image(value: dict[str, Any]) -> str:
     """Check an image's entry and return its id."""
     image_id = value["id"]
     if not isinstance(image_id, (str, int)) or not _ID.fullmatch(str(image_id)) or _DEVICES.fullmatch(str(image_id)):
-        raise ValueError(f"the id {image_id!r} of an image is no name of letters, digits, - and _")
+        raise ValueError(f"the id {image_id!r} of an image is not a name of letters, digits, - and _")
     for text in (value["path"], value.get("relative", "")):
         if not isinstance(text, str) or "\0" in text:
-            raise ValueError(f"{text!r} is no path of an image")
+            raise ValueError(f"{text!r} is not a path of an image")
         os.fsencode(text)
     sides = value["shape"]
     if len(sides) != 2 or not all(type(side) is int and 1 <= side <= _LARGEST_SIDE for side in sides):
-        raise ValueError(f"{sides!r} is no size of an image")
+        raise ValueError(f"{sides!r} is not a size of an image")
     _ = str(value["fingerprint"]), BandRoles.from_json(value.get("roles"))
     return str(image_id)
 

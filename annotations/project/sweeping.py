@@ -29,7 +29,7 @@ def sweep_project(folder: Path) -> list[Path]:
     """Delete half-written files and return which; only names that this tool gives, only inside, no links followed.
 
     Only for the holder of the lock: then nobody but a process that is about to end can be writing here. Files of
-    processes that run on this machine are left alone all the same. What cannot be deleted stays and is no error.
+    processes that run on this machine are left alone all the same. What cannot be deleted stays and is not an error.
     """
     return sweep_places(*_places(folder))
 

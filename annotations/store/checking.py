@@ -88,7 +88,7 @@ def read_checked(
             f"{mask.path}: {mask.shape[0]} x {mask.shape[1]} labels do not fit into memory ({error}). Open the project "
             "on a machine with more, or cut the image."
         ) from error
-    damaged = [(entry.relative_to(mask.path).as_posix(), "is no file") for entry in strange_entries(mask.path)]
+    damaged = [(entry.relative_to(mask.path).as_posix(), "is not a file") for entry in strange_entries(mask.path)]
     lost: list[_Loss] = []
     unnumbered = 0
     for top in range(0, mask.shape[0], mask.chunk):

@@ -62,7 +62,7 @@ class StrokeNumbers:
         self._writable, self._say = writable, say
         self._array = self._open()
         for entry in strange_entries(path) if self._array is not None else []:
-            self._drop(entry, "is no file")
+            self._drop(entry, "is not a file")
 
     def _open(self) -> zarr.Array[Any] | None:
         try:

@@ -112,7 +112,7 @@ class Exporter(QObject):
         self.drop()
 
     def drop(self) -> None:
-        """Give up what is under way, without a word to the worker."""
+        """Give up what is under way, and do not tell the worker."""
         self._waiting = None
         self._silence.stop()
         if self._job is not None:

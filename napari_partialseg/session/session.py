@@ -450,7 +450,7 @@ class Session(QObject):
             self.tracker.look_for_changes()
 
     def close(self, *, remove_layers: bool = False) -> None:
-        """Save everything, let the worker go on with something else, and give the project free."""
+        """Save everything, let the worker go on with something else, and unlock the project."""
         if self._closed:
             return
         self._closed = True

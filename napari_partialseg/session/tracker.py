@@ -115,7 +115,7 @@ class LabelTracker(QObject):
     def look_for_changes(self) -> None:
         """Compare with the journal and note what a write from outside has changed."""
         self.take_in()
-        if self._pressed:  # half a stroke is no stroke
+        if self._pressed:  # a stroke counts once it is finished
             self._timer.start()
             return
         self.tell(self._labelling.sync())

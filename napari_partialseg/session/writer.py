@@ -40,13 +40,13 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     Raises
     ------
     PartialSegError
-        A value is neither -1 nor 0 to 126, the labels are no picture, or the file cannot be written.
+        A value is neither -1 nor 0 to 126, the labels are not (rows, columns), or the file cannot be written.
     """
     target = Path(path)
     name = str(attributes.get("name", "labels"))
     values = np.asarray(data[0] if attributes.get("multiscale") else data)
     if values.ndim != 2:
-        raise PartialSegError(f"{name}: labels of shape {values.shape} are no picture; (rows, columns) is.")
+        raise PartialSegError(f"{name}: the labels have the shape {values.shape}, but (rows, columns) are needed.")
     try:
         unlabelled = NOT_PREDICTED if values.dtype.kind == "u" else None
         labels = check_labels(values, MAX_CLASSES, name, unlabelled=unlabelled)

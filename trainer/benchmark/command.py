@@ -194,7 +194,7 @@ def run(benchmark: Benchmark) -> list[CellResult]:
         say: Callable[[str], None] = print if is_main() else lambda _text: None
         say(f"Computing on {precision.label}: {precision.reason}")
         if benchmark.sync_batchnorm and world_size() == 1:
-            raise ConfigError("--sync-batchnorm is for several processes: start them with torchrun, or leave it away")
+            raise ConfigError("--sync-batchnorm is for several processes: start them with torchrun, or leave it out")
         data = _load(folder, cells[0], say)
         setting = {
             "data": str(folder),
@@ -242,7 +242,7 @@ def _require_scores(results: Sequence[CellResult], cells: Sequence[Cell]) -> Non
         first = useless[0]
         what = "training diverged" if first.diverged else "no epoch gave a usable score"
         raise PartialSegError(
-            f"{len(useless)} of {len(cells)} cells came to no score that means anything; the first, {first.name}: "
+            f"{len(useless)} of {len(cells)} cells have no meaningful score; the first, {first.name}: "
             f"{what}. The report names them. Choose a lower learning rate (--lr), or look at the data."
         )
 

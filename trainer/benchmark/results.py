@@ -103,9 +103,9 @@ class CellResult:
     precision : str
         What computed, in words.
     recipe : str
-        Identifies the settings besides those above: cells of another recipe are no seeds of the same thing.
+        Identifies the settings besides those above: cells of another recipe are not seeds of the same thing.
     diverged : bool
-        Whether training ended with losses that are no numbers, or far above those of guessing: what the last epoch
+        Whether training ended with losses that are not numbers, or far above those of guessing: what the last epoch
         scored says nothing about the labels then.
     """
 
@@ -171,20 +171,20 @@ def _number(value: Any) -> float:
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r:.40} is no number")
+        raise TypeError(f"{value!r:.40} is not a number")
     return float(value)
 
 
 def _count(value: Any) -> int:
     # More than any run has; matplotlib and numpy know no larger ones.
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-        raise TypeError(f"{value!r:.40} is no count")
+        raise TypeError(f"{value!r:.40} is not a count")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r:.40} is no text")
+        raise TypeError(f"{value!r:.40} is not text")
     return value
 
 

@@ -39,8 +39,7 @@ class EventLog:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise ConfigError(
-                'event files need TensorBoard: pip install "napari-partialseg[tensorboard]", or leave --tensorboard '
-                "away"
+                'event files need TensorBoard: pip install "napari-partialseg[tensorboard]", or leave out --tensorboard'
             ) from error
         self._writer = SummaryWriter(str(folder))
 

@@ -83,7 +83,7 @@ class EpochResult:
         return all(map(math.isfinite, (self.loss, self.val_loss, self.scores.miou)))
 
     def diverged(self, classes: int) -> bool:
-        """Whether training went astray: losses are no numbers, or the training loss is far above that of guessing."""
+        """Whether training went astray: losses are not numbers, or the training loss is far above that of guessing."""
         if not (math.isfinite(self.loss) and math.isfinite(self.val_loss)):
             return True
         return self.loss > _ASTRAY * math.log(max(classes, 2))
@@ -264,8 +264,7 @@ def _taken_up(work: Training, kept: dict[str, Any], folder: Path) -> _Run | None
     except Exception as error:  # torch raises of all kinds for what does not fit
         reason = f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
         raise CheckpointError(
-            f"{folder / LAST}: does not fit the run that it is of ({reason}). It is damaged: delete the file to begin "
-            "this run anew."
+            f"{folder / LAST}: does not fit its run ({reason}). It is damaged: delete the file to begin this run anew."
         ) from error
     if run.best is None:
         return run

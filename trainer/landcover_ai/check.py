@@ -62,7 +62,7 @@ class PatchCheck:
     def require(self, counts: Mapping[Split, int] | None = None) -> None:
         """Raise unless every listed patch is there, once, and the lists are as long as they should be.
 
-        A surplus patch is no error: whoever makes a list may leave patches out.
+        A surplus patch is not an error: whoever makes a list may leave patches out.
 
         Parameters
         ----------

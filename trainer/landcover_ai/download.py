@@ -113,7 +113,7 @@ class ResumingDownloader:
                     if _total(response) == have:
                         return
                     self._part.unlink()
-                    raise _Interrupted(f"the part has {have} bytes, which the file has not")
+                    raise _Interrupted(f"the part has {have} bytes, more than the file")
                 if response.status_code in _PASSING:
                     raise _Interrupted(f"the server answers {response.status_code} {response.reason}")
                 if not response.ok:

@@ -104,7 +104,7 @@ def download(
     """
     if not re.fullmatch("[0-9a-fA-F]{32}", md5):
         raise DatasetError(
-            f"--md5 {md5}: is no MD5 checksum, which has 32 hexadecimal digits. Copy it from the server."
+            f"--md5 {md5}: is not an MD5 checksum, which has 32 hexadecimal digits. Copy it from the server."
         )
     archive, part = folder / ARCHIVE, folder / f"{ARCHIVE}.part"
     pooch.get_logger().setLevel("WARNING")  # it would announce a file of unknown purpose under a temporary name

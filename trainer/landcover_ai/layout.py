@@ -5,7 +5,7 @@
     train.txt   val.txt   test.txt              one STEM_K a line
 
 K counts the cells of the 512-px grid of an orthophoto row by row, the cells cut off at the right and bottom edge
-included, though they are no patches.
+included, though they are not patches.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def read_split(folder: str | Path, split: Split) -> list[Patch]:
         parts = patch_stem(name)
         if parts is None:
             raise DatasetError(
-                f"{listed_in}: {name!r} is no patch name. They have the form STEM_K, for example N-33_12."
+                f"{listed_in}: {name!r} is not a patch name. They have the form STEM_K, for example N-33_12."
             )
         stem, number = parts
         if stem not in sheets:
@@ -219,7 +219,7 @@ def cut_patches(cut: Path) -> dict[str, Patch]:
 def _only(files: list[Path]) -> Path:
     if len(files) > 1:
         raise DatasetError(
-            f"{files[0]} and {files[1].name}: two files for one name, so nobody can say which is meant. Move one away."
+            f"{files[0]} and {files[1].name}: two files for one name, so it is not clear which is meant. Move one away."
         )
     return files[0]
 

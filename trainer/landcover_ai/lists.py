@@ -90,7 +90,7 @@ def read_list(folder: Path, split: Split) -> list[str]:
     except FileNotFoundError:
         raise DatasetError(
             f"{listed_in}: is missing. A data set is a folder with images/*.tif, masks/*.tif, train.txt, val.txt and "
-            "test.txt, as LandCover.ai has them; leave --data away to use the generated sample."
+            "test.txt, as LandCover.ai has them; leave out --data to use the generated sample."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{listed_in}: cannot be read ({error}). Save it as plain text in UTF-8.") from error

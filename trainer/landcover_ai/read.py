@@ -50,7 +50,7 @@ def read_patches(
     Raises
     ------
     LabelError
-        A mask holds a value that is no class; the message names file, value and place.
+        A mask holds a value that is not a class; the message names file, value and place.
     RasterError, DatasetError
         A part of a file cannot be read; an image has other bands than the ones before; a patch that was cut out already
         has not the size of one.
@@ -114,7 +114,7 @@ def _open_mask(patch: Patch) -> Any:
         return open_dataset(patch.mask)
     with _quick_to_open():
         mask = open_dataset(patch.mask)
-    # GDAL fills what is missing of a PNG with anything, without a word.
+    # GDAL fills what is missing of a PNG with anything, and does not say so.
     if mask.driver == "PNG" and _PNG_END not in patch.mask.read_bytes()[-_TAIL:]:
         mask.close()
         raise RasterError(f"{patch.mask}: the file is cut off: its end is not that of a PNG image. Copy it again.")

@@ -228,8 +228,8 @@ class LiveLearner:
             self.optimizer.corrected = corrected
         if self._good.hopeless:
             raise PartialSegError(
-                "The network cannot be trained: its numbers are not finite again and again. Choose a lower learning "
-                "rate or float32 as precision and start afresh."
+                "The network cannot be trained: its numbers keep becoming infinite or undefined. Choose a lower "
+                "learning rate or float32 as precision and start afresh."
             )
 
     def take_notes(self) -> list[str]:

@@ -108,7 +108,7 @@ def load_work(folder: Path, notes: list[str] | None = None) -> tuple[Checkpoint,
 
 
 def _state_beside(path: Path, resume: Path, checkpoint: Checkpoint, said: list[str]) -> dict[str, Any] | None:
-    # Without it training goes on from the averaged weights; the optimiser finds its feet in some steps.
+    # Without it training goes on from the averaged weights; the optimiser needs some steps to adapt.
     if not os.path.lexists(resume):
         return None
     try:

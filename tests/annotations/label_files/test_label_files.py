@@ -254,7 +254,7 @@ def test_any_type_of_whole_numbers(tmp_path, dtype):
 def test_fractions_are_refused_with_their_place(tmp_path):
     values = patches().astype(np.float32)
     values[7, 9] = 1.5
-    with pytest.raises(LabelError, match=r"m\.tif: value 1\.5 at pixel \(7, 9\) is no whole number.*convert"):
+    with pytest.raises(LabelError, match=r"m\.tif: value 1\.5 at pixel \(7, 9\) is not a whole number.*convert"):
         read(put(tmp_path / "m.tif", values))
     values[7, 9] = np.inf
     with pytest.raises(LabelError, match=r"value inf at pixel \(7, 9\)"):

@@ -77,7 +77,7 @@ def test_mistakes_are_named():
         points.add(labels, strokes, PointLabel(1, 9, 9, 0))
     with pytest.raises(LabelError, match="outside"):
         points.add(labels, strokes, PointLabel(2, 90, 9, 0))
-    with pytest.raises(LabelError, match="no class"):
+    with pytest.raises(LabelError, match="not a class"):
         points.add(labels, strokes, PointLabel(2, 9, 9, -1))
     with pytest.raises(LabelError, match="no point 5"):
         points.remove(labels, strokes, 5)

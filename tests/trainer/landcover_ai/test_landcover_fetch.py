@@ -118,7 +118,7 @@ def test_a_wrong_checksum_leaves_nothing_behind(server: Server, tmp_path: Path) 
     # What lies there under the archive's name is not believed either.
     (tmp_path / ARCHIVE).write_bytes(b"something else")
     assert get(server, tmp_path).read_bytes() == server.content
-    with pytest.raises(DatasetError, match=r"--md5 abc: is no MD5 checksum"):
+    with pytest.raises(DatasetError, match=r"--md5 abc: is not an MD5 checksum"):
         download(tmp_path, url=server.url, md5="abc")
 
 

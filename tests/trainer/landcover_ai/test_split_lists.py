@@ -143,5 +143,5 @@ def test_two_files_for_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_number_of_thousands_of_digits_is_no_patch(tmp_path: Path) -> None:
     _data(tmp_path)
     (tmp_path / "train.txt").write_text("a_" + "9" * 5000)
-    with pytest.raises(DatasetError, match="is no patch name"):
+    with pytest.raises(DatasetError, match="is not a patch name"):
         read_split(tmp_path, "train")

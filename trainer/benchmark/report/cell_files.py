@@ -95,11 +95,11 @@ def read_environment(folder: Path) -> dict[str, Any] | None:
 def read_gallery(folder: Path) -> Gallery | None:
     """Return a cell's gallery.npz; None where there is none, or none whose arrays fit each other."""
     try:
-        # Opened here, since numpy leaves a file open that is no archive.
+        # Opened here, since numpy leaves a file open that is not an archive.
         with (folder / "gallery.npz").open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in ("image", "truth", "labels", "prediction", "confidence")}
             names = tuple(str(name) for name in content["names"])
-    except Exception:  # damaged archives raise of all kinds; a report without these pictures is one all the same
+    except Exception:  # damaged archives raise errors of all kinds; the report does without these pictures
         return None
     shape = arrays["truth"].shape
     fits = len(shape) == 3 and min(shape) > 0 and len(names) == shape[0] and arrays["image"].shape == (*shape, 3)

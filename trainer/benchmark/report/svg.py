@@ -109,7 +109,7 @@ def to_svg(figure: Figure, prefix: str, description: str) -> str:
     opening = re.match(r"<svg[^>]*>", text)
     box = re.search(r'viewBox="[^"]*"', opening.group() if opening else "")
     if opening is None or box is None:
-        raise ValueError("matplotlib's SVG begins otherwise than expected")
+        raise ValueError("matplotlib's SVG does not begin as expected")
     start = f'<svg {box.group()} width="{width}" role="img" aria-label="{escape(description)}">'
     # In HTML a reference needs no namespace.
     return (start + text[opening.end() :]).replace("xlink:href", "href").strip()
