@@ -108,14 +108,28 @@ class Region:
         """Return the part inside an array of shape (H, W, ...)."""
         return self.intersection(Region.whole(shape))
 
+    def within(self, outer: Region) -> Region:
+        """Return this region as it is counted from the corner of another, for an array that holds the other's pixels.
+
+        It must lie in the other: a slice that begins below 0 would count from the far end.
+
+        Raises
+        ------
+        ValueError
+            It does not.
+        """
+        if not outer.contains(self):
+            raise ValueError(f"{self} does not lie in {outer}")
+        return Region(self.top - outer.top, self.left - outer.left, self.height, self.width)
+
     def contains(self, other: Region) -> bool:
         """Whether every pixel of `other` is in this region."""
         return other.empty or self.intersection(other) == other
 
     def tiles(self, size: int) -> Iterator[Region]:
-        """Yield the cells of the grid of `size` pixels, anchored at (0, 0), that meet this region, row by row.
+        """Yield the tiles of the grid of `size` pixels, anchored at (0, 0), that meet this region, row by row.
 
-        The cells are whole: clip them to the image (`clipped`) before use.
+        The tiles are whole: clip them to the image (`clipped`) before use.
         """
         if self.empty:
             return

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotations.region import Region
 from trainer import protocol
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Latency"]
 
-_CELL = 64
+_TILE = 64
 
 
 @dataclass
@@ -56,7 +55,7 @@ class Latency:
 
     def _stroke(self) -> None:
         self._revision += 1
-        rows, columns = (-(-side // _CELL) for side in self._view.shape)
+        rows, columns = (-(-side // _TILE) for side in self._view.shape)
         self._waiting.append(_Stroke(self._revision, time.perf_counter(), np.ones((rows, columns), bool)))
 
     def _message(self, message: Any) -> None:
@@ -67,7 +66,7 @@ class Latency:
             part = tile.region.intersection(self._view)
             if part.empty:
                 continue
-            local = Region(part.top - self._view.top, part.left - self._view.left, *part.shape).shrunk(_CELL)
+            local = part.within(self._view).shrunk(_TILE)
             for stroke in self._waiting:
                 if tile.revision < stroke.revision:
                     continue

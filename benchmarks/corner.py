@@ -21,7 +21,7 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.scores import mean_iou
 from annotations.simulation.sampling import simulate_strokes, stroke_from
 from annotations.store.mask import read_mask
-from benchmarks._hands import open_hand
+from benchmarks._drivers import open_driver
 from trainer.config import LiveConfig, WorkConfig
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     shares, changes = [], []
     with tempfile.TemporaryDirectory(prefix="partialseg-") as folder:
         config = WorkConfig(live=LiveConfig(seed=options.seed))
-        hand = open_hand(options.image, Path(folder), LANDCOVER_AI, config, viewer=options.viewer)
+        hand = open_driver(options.image, Path(folder), LANDCOVER_AI, config, viewer=options.viewer)
         try:
             for stroke in simulate_strokes(truth, 6, seed=options.seed, n_classes=n):
                 hand.paint(stroke, truth)

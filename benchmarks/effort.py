@@ -36,9 +36,9 @@ from annotations.scores import mean_iou
 from annotations.simulation.sampling import SimulatedStroke, simulate_strokes
 from annotations.store.mask import read_mask
 from benchmarks._annotator import POLICIES, Annotator
+from benchmarks._drivers import Driver, open_driver
 from benchmarks._effort_report import write_report
 from benchmarks._forest import Forest
-from benchmarks._hands import Hand, open_hand
 from trainer.config import LiveConfig, WorkConfig
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class Run:
 class Watch:
     """Notes the score while time passes."""
 
-    def __init__(self, hand: Hand, truth: NDArray[np.int8], n_classes: int, every: float) -> None:
-        self._hand = hand
+    def __init__(self, driver: Driver, truth: NDArray[np.int8], n_classes: int, every: float) -> None:
+        self._hand = driver
         self._truth = truth
         self._n = n_classes
         self._every = every
@@ -128,37 +128,37 @@ class Watch:
 
 
 def at_once(
-    hand: Hand, truth: NDArray[np.int8], options: argparse.Namespace, seed: int, n: int
+    driver: Driver, truth: NDArray[np.int8], options: argparse.Namespace, seed: int, n: int
 ) -> tuple[list[Moment], list[tuple[float, NDArray[np.int8]]]]:
     """Draw everything, press Train, and watch."""
     if options.full:
-        hand.label_all(truth)
+        driver.label_all(truth)
     else:
         for stroke in simulate_strokes(truth, options.at_once, seed=seed, n_classes=n):
-            hand.paint(stroke, truth)
-    hand.wait(0.5)
-    hand.train()
-    watch = Watch(hand, truth, n, options.every)
+            driver.paint(stroke, truth)
+    driver.wait(0.5)
+    driver.train()
+    watch = Watch(driver, truth, n, options.every)
     watch.strokes = 0 if options.full else options.at_once * n
     watch.until(options.seconds)
-    return watch.moments, [(0.0, np.array(hand.labels))]
+    return watch.moments, [(0.0, np.array(driver.labels))]
 
 
 def one_by_one(
-    hand: Hand, truth: NDArray[np.int8], options: argparse.Namespace, seed: int, n: int, policy: str
+    driver: Driver, truth: NDArray[np.int8], options: argparse.Namespace, seed: int, n: int, policy: str
 ) -> tuple[list[Moment], list[tuple[float, NDArray[np.int8]]]]:
     """Press Train and draw stroke after stroke."""
     annotator = Annotator(truth, n, policy, seed)  # type: ignore[arg-type]  # argparse checked it
-    hand.train()
-    watch = Watch(hand, truth, n, options.every)
+    driver.train()
+    watch = Watch(driver, truth, n, options.every)
     given: list[tuple[float, NDArray[np.int8]]] = []
     for number in range(options.strokes):
-        stroke = annotator.next(np.array(hand.prediction), np.array(hand.confidence), np.array(hand.labels))
+        stroke = annotator.next(np.array(driver.prediction), np.array(driver.confidence), np.array(driver.labels))
         watch.until(watch.seconds + options.pause + _length(stroke) / options.speed)
-        hand.paint(stroke, truth)
+        driver.paint(stroke, truth)
         watch.strokes = number + 1
         if watch.strokes in options.forest_at:
-            given.append((watch.seconds, np.array(hand.labels)))
+            given.append((watch.seconds, np.array(driver.labels)))
         if watch.seconds > options.seconds:
             break
     watch.until(options.seconds)
@@ -201,16 +201,16 @@ def measure(options: argparse.Namespace, say: Any = print) -> list[Run]:
             for start in options.start:
                 config = WorkConfig(live=LiveConfig(start=start, seed=seed))
                 with tempfile.TemporaryDirectory(prefix="partialseg-") as name:
-                    hand = open_hand(options.image, Path(name), scheme, config, viewer=options.viewer)
+                    driver = open_driver(options.image, Path(name), scheme, config, viewer=options.viewer)
                     try:
                         if options.at_once or options.full:
-                            moments, given = at_once(hand, truth, options, seed, n)
+                            moments, given = at_once(driver, truth, options, seed, n)
                         else:
-                            moments, given = one_by_one(hand, truth, options, seed, n, policy)
-                        if options.screenshot and hasattr(hand, "screenshot"):
-                            hand.screenshot(options.screenshot)
+                            moments, given = one_by_one(driver, truth, options, seed, n, policy)
+                        if options.screenshot and hasattr(driver, "screenshot"):
+                            driver.screenshot(options.screenshot)
                     finally:
-                        hand.close()
+                        driver.close()
                 run = Run(f"live, {start}", policy, seed, tuple(moments))
                 runs.append(run)
                 say(_line(run, options))

@@ -68,7 +68,7 @@ def mirrored(source: Path, size: tuple[int, int], folder: Path) -> Path:
     return path
 
 
-class Hand:
+class Painter:
     """Paints with mouse events at 30 Hz: strokes of a second, half a second apart."""
 
     def __init__(self, scene: Scene) -> None:
@@ -144,7 +144,7 @@ class Gaps:
 
 def measure(scene: Scene, seconds: float, *, paint: bool) -> tuple[dict[str, float], int]:
     """Return the gaps over some seconds, and how many strokes were painted meanwhile."""
-    hand, gaps = Hand(scene), Gaps()
+    hand, gaps = Painter(scene), Gaps()
     if paint:
         hand.timer.start()
     gaps.timer.start()

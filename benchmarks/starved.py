@@ -156,7 +156,7 @@ def measure(*, busy: int, seconds: float, side: int = 1024, drawing: bool = Fals
             worker.send(message, protocol.ViewChanged(Region(0, 0, side, side)))
             worker.until(lambda m: isinstance(m, protocol.Opened))
             loops += [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(busy)]
-            worker.send(protocol.Hand(down=drawing), protocol.Train())
+            worker.send(protocol.Drawing(down=drawing), protocol.Train())
             first = worker.until(lambda m: isinstance(m, protocol.Tiles))
             steps = worker.rate(seconds)
             worker.send(protocol.Pause())

@@ -31,7 +31,7 @@ from benchmarks._contenders import (
     operations,
     prepare,
 )
-from benchmarks._figures import nested_cost, rows, table
+from benchmarks._throughput_table import nested_cost, rows, table
 from benchmarks._timing import ClockName, MatrixProduct, best_matrix_product, interleaved, make_clock, peak_memory
 from trainer.benchmark.environment import environment
 from trainer.config import ConfigError, DeviceConfig, ModelName

@@ -15,7 +15,7 @@ from trainer.config import ConfigError, from_plain, to_plain
 
 __all__ = [
     "PROTOCOL_VERSION",
-    "Hand",
+    "Drawing",
     "Hello",
     "LabelsChanged",
     "Message",
@@ -117,7 +117,7 @@ class ViewChanged(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Hand(Message):
+class Drawing(Message):
     """The hand is on the canvas, or has left it: the worker gives way to everybody meanwhile."""
 
     down: bool
@@ -324,7 +324,7 @@ _KINDS: dict[str, type[Message]] = {
     for kind in (
         *(
             Open,
-            Hand,
+            Drawing,
             LabelsChanged,
             ViewChanged,
             SetClasses,

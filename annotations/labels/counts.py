@@ -42,9 +42,9 @@ class LabelCounts:
 
     def update(self, region: Region) -> None:
         """Count the chunks that meet a region anew."""
-        for cell in region.clipped(self._labels.shape).tiles(_CHUNK):
-            part = cell.clipped(self._labels.shape)
-            key = cell.top // _CHUNK, cell.left // _CHUNK
+        for tile in region.clipped(self._labels.shape).tiles(_CHUNK):
+            part = tile.clipped(self._labels.shape)
+            key = tile.top // _CHUNK, tile.left // _CHUNK
             labels = self._labels[part.slices]
             held = labels >= 0
             self._held[key] = self._ignored[key] = 0
@@ -83,16 +83,16 @@ class LabelCounts:
         """Return which part of a region's labels lies on no data, 0 to 1; None where that is not known, or none is."""
         labelled = ignored = 0
         region = region.clipped(self._labels.shape)
-        for cell in region.tiles(_CHUNK):
-            key = cell.top // _CHUNK, cell.left // _CHUNK
+        for tile in region.tiles(_CHUNK):
+            key = tile.top // _CHUNK, tile.left // _CHUNK
             if key in self._unread:
                 return None
-            chunk, part = cell.clipped(self._labels.shape), cell.intersection(region)
+            chunk, part = tile.clipped(self._labels.shape), tile.intersection(region)
             held = self._labels[part.slices] >= 0
             labelled += int(held.sum())
             valid = self._valid_in(key, chunk)
             if valid is not None:
-                local = Region(part.top - chunk.top, part.left - chunk.left, *part.shape)
+                local = part.within(chunk)
                 ignored += int((held & ~valid[local.slices]).sum())
         return ignored / labelled if labelled else None
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CELL", "Edit", "Step", "coded", "decoded", "make_edit"]
+__all__ = ["TILE", "Edit", "Step", "coded", "decoded", "make_edit"]
 
-CELL: Final = 512
+TILE: Final = 512
 """Side of the grid along which an edit is cut: what is undone at once stays in the processor's cache."""
 
 
@@ -32,7 +32,7 @@ def decoded(codes: int | NDArray[np.uint8]) -> NDArray[np.int8]:
 
 @dataclass(slots=True)
 class Edit:
-    """Pixels of one cell of the grid and their values before and after; a value that all share is kept once.
+    """Pixels of one tile of the grid and their values before and after; a value that all share is kept once.
 
     Parameters
     ----------

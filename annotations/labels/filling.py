@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.labels.edits import CELL, Edit, coded, make_edit
+from annotations.labels.edits import TILE, Edit, coded, make_edit
 from annotations.region import Region
 from annotations.store.strokes import Origin, Stroke
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Filling", "fill_cell"]
+__all__ = ["Filling", "fill_tile"]
 
-_PART: Final = 3 * CELL  # side of what is done at once: some hundredths of a second
+_PART: Final = 3 * TILE  # side of what is done at once: some hundredths of a second
 
 
-def fill_cell(
+def fill_tile(
     region: Region,
     mask: NDArray[np.int8],
     n_classes: int,
     number: int,
     arrays: tuple[NDArray[np.int8], NDArray[np.uint32], NDArray[np.uint8]],
 ) -> tuple[Edit, NDArray[np.int64]] | None:
-    """Label what is not labelled in a cell as a mask says; return the edit and how many pixels of each code.
+    """Label what is not labelled in a tile as a mask says; return the edit and how many pixels of each code.
 
     What somebody is drawing at this moment, which no step holds yet, counts as theirs, be it a label or its erasing.
 
     Parameters
     ----------
     region : Region
-        At most one cell of the journal's grid.
+        At most one tile of the journal's grid.
     mask : ndarray of int8, (H, W)
         Values that are not a class are left out.
     n_classes, number : int
@@ -67,7 +67,7 @@ class Filling:
     mask : ndarray of int8, (H, W)
         Values that are not a class are left out.
     fill : callable
-        Fills one cell, see `fill_cell`.
+        Fills one tile, see `fill_tile`.
     filled : callable
         Takes the edits and the stroke, when all is filled in.
     keep : callable
@@ -124,8 +124,8 @@ class Filling:
         counts = np.zeros(256, np.int64)
         for part in Region.whole(self._shape).tiles(_PART):
             changed = Region(0, 0, 0, 0)
-            for cell in part.clipped(self._shape).tiles(CELL):
-                found = self._fill(cell.intersection(part).clipped(self._shape))
+            for tile in part.clipped(self._shape).tiles(TILE):
+                found = self._fill(tile.intersection(part).clipped(self._shape))
                 if found is not None:
                     edits.append(found[0])
                     counts += found[1]
@@ -146,5 +146,5 @@ class Filling:
             yield
 
 
-def _nothing(cell: Region) -> None:
+def _nothing(tile: Region) -> None:
     return None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.labels.edits import CELL, Edit, Step, coded, decoded, make_edit
-from annotations.labels.filling import fill_cell
+from annotations.labels.edits import TILE, Edit, Step, coded, decoded, make_edit
+from annotations.labels.filling import fill_tile
 from annotations.region import Region
 from annotations.store.sparse_memory import sparse_zeros
 from annotations.store.strokes import Origin, Stroke
@@ -54,8 +54,8 @@ class EditJournal:
         self._undo: deque[Step] = deque(maxlen=STEPS)
         self._redo: deque[Step] = deque(maxlen=STEPS)
         self.next_number = max(int(next_number), 1)
-        for cell in Region.whole(labels.shape).tiles(CELL):
-            block = cell.clipped(labels.shape).slices
+        for tile in Region.whole(labels.shape).tiles(TILE):
+            block = tile.clipped(labels.shape).slices
             if (labels[block] != UNLABELLED).any():
                 self._shadow[block] = coded(labels[block])
 
@@ -114,8 +114,8 @@ class EditJournal:
         number, self.next_number = self.next_number, self.next_number + 1
         edits: list[Edit] = []
         counts = np.zeros(256, np.int64)
-        for cell in region.tiles(CELL):
-            part = cell.intersection(region)
+        for tile in region.tiles(TILE):
+            part = tile.intersection(region)
             now, seen, numbers = coded(self._labels[part.slices]), self._shadow[part.slices], self._strokes[part.slices]
             differs = now != seen
             if not differs.any():
@@ -149,11 +149,11 @@ class EditJournal:
         after, before = coded(self._labels[rows, columns]), self._shadow[rows, columns]
         numbers = self._strokes[rows, columns]
         moved = np.flatnonzero((after != before) | (numbers != old_strokes))
-        cells = (rows[moved] // CELL) * (width // CELL + 1) + columns[moved] // CELL
-        # By cell, and within it by place: values stand in the order in which a bitmap is read.
-        order = moved[np.lexsort((places[moved], cells))]
+        tiles = (rows[moved] // TILE) * (width // TILE + 1) + columns[moved] // TILE
+        # By tile, and within it by place: values stand in the order in which a bitmap is read.
+        order = moved[np.lexsort((places[moved], tiles))]
         edits = []
-        for part in np.split(order, np.flatnonzero(np.diff(np.sort(cells))) + 1) if len(order) else ():
+        for part in np.split(order, np.flatnonzero(np.diff(np.sort(tiles))) + 1) if len(order) else ():
             high, wide = rows[part], columns[part]
             region = Region.from_bounds(high.min(), wide.min(), high.max() + 1, wide.max() + 1)
             mask = np.zeros(region.shape, bool)
@@ -173,8 +173,8 @@ class EditJournal:
     def fill(
         self, region: Region, mask: NDArray[np.int8], n_classes: int, number: int
     ) -> tuple[Edit, NDArray[np.int64]] | None:
-        """Fill in one cell, see `fill_cell`: an edit of a step that `push_edits` adds in the end."""
-        return fill_cell(region, mask, n_classes, number, (self._labels, self._strokes, self._shadow))
+        """Fill in one tile, see `fill_tile`: an edit of a step that `push_edits` adds in the end."""
+        return fill_tile(region, mask, n_classes, number, (self._labels, self._strokes, self._shadow))
 
     def push_edits(self, edits: list[Edit]) -> None:
         """Add a step of edits that are made already."""

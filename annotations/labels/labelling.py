@@ -166,8 +166,8 @@ class Labelling:
         self._settle()
         number, n = self.journal.reserve(), len(self.scheme)
 
-        def fill(cell: Region) -> tuple[Edit, NDArray[np.int64]] | None:
-            return self.journal.fill(cell, mask, n, number)
+        def fill(tile: Region) -> tuple[Edit, NDArray[np.int64]] | None:
+            return self.journal.fill(tile, mask, n, number)
 
         def keep(region: Region, stroke: Stroke | None) -> None:
             self._save((region,), [] if stroke is None else [stroke], points=False)
@@ -225,8 +225,8 @@ class Labelling:
         region = region.clipped(self._labels.shape)
         bounds = Region(0, 0, 0, 0)
         values: set[int] = set()
-        for cell in region.tiles(_TILE):
-            part = cell.intersection(region)
+        for tile in region.tiles(_TILE):
+            part = tile.intersection(region)
             window = self._labels[part.slices]
             if window.max() < len(self.scheme) and window.min() >= UNLABELLED:
                 continue

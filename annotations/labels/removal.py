@@ -63,7 +63,7 @@ def remove_strokes(labels: NDArray[np.int8], strokes: NDArray[np.uint32], number
             continue
         outer = inner.grown(1).clipped(labels.shape)
         found = theirs_alone(labels[outer.slices], strokes[outer.slices], numbers)
-        local = Region(inner.top - outer.top, inner.left - outer.left, *inner.shape)
+        local = inner.within(outer)
         places.append((inner, found[local.slices]))
     # Only now: a tile must not see what was taken from its neighbour.
     for inner, found in places:

@@ -306,7 +306,7 @@ class LabelStore:
         any_valid, strange = False, None
         for tile in region.tiles(self.mask.chunk):
             part = tile.intersection(region)
-            local = Region(part.top - region.top, part.left - region.left, part.height, part.width).slices
+            local = part.within(region).slices
             try:
                 checked = check_labels(labels[local], len(self.scheme), str(self.mask.path))
             except LabelError as error:
@@ -446,7 +446,7 @@ class LabelStore:
             labels, numbers = self.mask.read(tile).copy(), np.array(self._numbers[tile.slices], np.uint32)
             for piece in pieces:
                 part = piece.region
-                local = Region(part.top - tile.top, part.left - tile.left, part.height, part.width).slices
+                local = part.within(tile).slices
                 labels[local] = UNLABELLED if piece.labels is None else piece.labels
                 numbers[local] = 0 if piece.strokes is None else piece.strokes
         row, column = tile.top // self.mask.chunk, tile.left // self.mask.chunk

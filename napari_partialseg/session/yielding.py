@@ -16,7 +16,7 @@ __all__ = ["StrokeWatcher"]
 
 
 class StrokeWatcher:
-    """Sends `Hand` at the press and at the release of the mouse on the canvas.
+    """Sends `Drawing` at the press and at the release of the mouse on the canvas.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class StrokeWatcher:
             self._viewer.mouse_drag_callbacks.remove(self._dragged)
 
     def _dragged(self, viewer: Viewer, event: Any) -> Iterator[None]:
-        self._send(protocol.Hand(down=True))
+        self._send(protocol.Drawing(down=True))
         yield
         while event.type == "mouse_move":
             yield
-        self._send(protocol.Hand(down=False))
+        self._send(protocol.Drawing(down=False))

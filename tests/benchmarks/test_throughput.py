@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import _timing, throughput
 from benchmarks._contenders import Contender, has_monai, operations, prepare
-from benchmarks._figures import nested_cost, rows, table
+from benchmarks._throughput_table import nested_cost, rows, table
 from benchmarks._timing import best_matrix_product, interleaved, make_clock, peak_memory
 from trainer.config import DeviceConfig
 from trainer.precision import Precision

@@ -81,22 +81,17 @@ class LabelIndex:
             raise ValueError(f"label {int(labels.max())} is above the {self.n_classes} classes")
         changed = 0
         centres: list[NDArray[np.int64]] = []
-        for cell in region.tiles(_CHUNK):
-            part = cell.intersection(region)
-            new = labels[
-                part.top - region.top : part.bottom - region.top, part.left - region.left : part.right - region.left
-            ]
-            key = (cell.top // _CHUNK, cell.left // _CHUNK)
+        for tile in region.tiles(_CHUNK):
+            part = tile.intersection(region)
+            new = labels[part.within(region).slices]
+            key = (tile.top // _CHUNK, tile.left // _CHUNK)
             chunk = self._chunks.get(key)
             if chunk is None and (new == UNLABELLED).all():
                 continue
             if chunk is None:
                 chunk = _Chunk(np.full((_CHUNK, _CHUNK), UNLABELLED, np.int8), [])
                 self._chunks[key] = chunk
-            inside = (
-                slice(part.top - cell.top, part.bottom - cell.top),
-                slice(part.left - cell.left, part.right - cell.left),
-            )
+            inside = part.within(tile).slices
             differs = chunk.labels[inside] != new
             if not differs.any():
                 continue
@@ -122,16 +117,12 @@ class LabelIndex:
     def read(self, region: Region) -> NDArray[np.int8]:
         """Return the labels of a region, which may lie partly outside the image; -1 there and where unlabelled."""
         result = np.full(region.shape, UNLABELLED, np.int8)
-        for cell in region.tiles(_CHUNK):
-            chunk = self._chunks.get((cell.top // _CHUNK, cell.left // _CHUNK))
+        for tile in region.tiles(_CHUNK):
+            chunk = self._chunks.get((tile.top // _CHUNK, tile.left // _CHUNK))
             if chunk is None:
                 continue
-            part = cell.intersection(region)
-            result[
-                part.top - region.top : part.bottom - region.top, part.left - region.left : part.right - region.left
-            ] = chunk.labels[
-                part.top - cell.top : part.bottom - cell.top, part.left - cell.left : part.right - cell.left
-            ]
+            part = tile.intersection(region)
+            result[part.within(region).slices] = chunk.labels[part.within(tile).slices]
         return result
 
     def sample(

@@ -71,14 +71,12 @@ class BlockCache:
     def read(self, region: Region) -> NDArray[Any]:
         """Return (h, w, bands) pixels of a region inside the image."""
         result: NDArray[Any] | None = None
-        for cell in region.tiles(_BLOCK):
-            block = self._block(cell.clipped(self.shape))
-            part = cell.intersection(region)
+        for tile in region.tiles(_BLOCK):
+            block = self._block(tile.clipped(self.shape))
+            part = tile.intersection(region)
             if result is None:
                 result = np.empty((*region.shape, self.bands), block.dtype)
-            result[
-                part.top - region.top : part.bottom - region.top, part.left - region.left : part.right - region.left
-            ] = block[part.top - cell.top : part.bottom - cell.top, part.left - cell.left : part.right - cell.left]
+            result[part.within(region).slices] = block[part.within(tile).slices]
         if result is None:
             return np.empty((*region.shape, self.bands), np.uint8)
         return result
@@ -96,13 +94,13 @@ class BlockCache:
         )
         return np.pad(pixels, margins, mode="reflect" if min(inside.shape) > 1 else "edge")
 
-    def _block(self, cell: Region) -> NDArray[Any]:
-        key = (cell.top, cell.left)
+    def _block(self, tile: Region) -> NDArray[Any]:
+        key = (tile.top, tile.left)
         block = self._blocks.get(key)
         if block is not None:
             self._blocks.move_to_end(key)
             return block
-        block = self._source.read(cell)
+        block = self._source.read(tile)
         self._blocks[key] = block
         self._held += block.nbytes
         while self._held > self._limit and len(self._blocks) > 1:

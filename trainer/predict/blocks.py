@@ -145,16 +145,12 @@ def read_with_halo(read: Read, shape: tuple[int, int], inner: Region, halo: int,
     return pixels[np.ix_(rows - needed.top, columns - needed.left)]
 
 
-def _inner(outer: Region, inner: Region) -> tuple[slice, slice]:
-    return Region(inner.top - outer.top, inner.left - outer.left, *inner.shape).slices
-
-
 def predict_block(
     predictor: BlockPredictor, read: Read, shape: tuple[int, int], inner: Region
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return classes and confidence of a region inside the image, each uint8 of `inner.shape`."""
     pixels = read_with_halo(read, shape, inner, predictor.halo, predictor.multiple)
-    cut = _inner(outer_region(inner, predictor.halo, predictor.multiple), inner)
+    cut = inner.within(outer_region(inner, predictor.halo, predictor.multiple)).slices
     classes, confidence = predictor.predict(pixels[None], cut)
     return classes[0], confidence[0]
 
@@ -170,7 +166,7 @@ def predict_blocks(
 ) -> Iterator[Block]:
     """Yield region, classes and confidence of each block of an image, row by row.
 
-    Blocks are the cells of the grid of `block` px anchored at (0, 0), clipped to the image. While one batch is
+    Blocks are the tiles of the grid of `block` px anchored at (0, 0), clipped to the image. While one batch is
     predicted a thread reads the next.
 
     Parameters
@@ -188,7 +184,7 @@ def predict_blocks(
     valid : callable, optional
         Returns which pixels (h, w) of a region count; the others get class 255 and confidence 0.
     """
-    cells = [cell.clipped(shape) for cell in Region.whole(shape).tiles(block)]
+    tiles = [tile.clipped(shape) for tile in Region.whole(shape).tiles(block)]
 
     def load(inner: Region) -> tuple[NDArray[Any] | None, NDArray[np.bool_] | None]:
         counted = None if valid is None else valid(inner)
@@ -198,30 +194,31 @@ def predict_blocks(
 
     def groups() -> Iterator[list[Region]]:
         group: list[Region] = []
-        for cell in cells:
-            if group and (len(group) == batch_size or group[0].shape != cell.shape):
+        for tile in tiles:
+            if group and (len(group) == batch_size or group[0].shape != tile.shape):
                 yield group
                 group = []
-            group.append(cell)
+            group.append(tile)
         if group:
             yield group
 
     with ThreadPoolExecutor(1) as reader:
         waiting = groups()
-        ahead = [(cell, reader.submit(load, cell)) for cell in next(waiting, [])]
+        ahead = [(tile, reader.submit(load, tile)) for tile in next(waiting, [])]
         while ahead:
-            present, ahead = ahead, [(cell, reader.submit(load, cell)) for cell in next(waiting, [])]
-            loaded = [(cell, *future.result()) for cell, future in present]
+            present, ahead = ahead, [(tile, reader.submit(load, tile)) for tile in next(waiting, [])]
+            loaded = [(tile, *future.result()) for tile, future in present]
             seen = [pixels for _, pixels, _ in loaded if pixels is not None]
             # All blocks of a batch have one shape, and lie alike in what is read for them.
-            cut = _inner(outer_region(loaded[0][0], predictor.halo, predictor.multiple), loaded[0][0])
+            first = loaded[0][0]
+            cut = first.within(outer_region(first, predictor.halo, predictor.multiple)).slices
             answers = iter(zip(*predictor.predict(np.stack(seen), cut), strict=True)) if seen else iter(())
-            for cell, pixels, counted in loaded:
+            for tile, pixels, counted in loaded:
                 if pixels is None:
-                    yield cell, np.full(cell.shape, NOT_PREDICTED, np.uint8), np.zeros(cell.shape, np.uint8)
+                    yield tile, np.full(tile.shape, NOT_PREDICTED, np.uint8), np.zeros(tile.shape, np.uint8)
                     continue
                 classes, confidence = next(answers)
                 if counted is not None:
                     classes = np.where(counted, classes, np.uint8(NOT_PREDICTED))
                     confidence = np.where(counted, confidence, np.uint8(0))
-                yield cell, classes, confidence
+                yield tile, classes, confidence

@@ -51,7 +51,7 @@ def in_order(messages: Iterable[protocol.Message]) -> list[protocol.Message]:
             revision = max(revision, message.revision)
         elif isinstance(message, protocol.ViewChanged):
             view = message
-        elif isinstance(message, protocol.Hand):
+        elif isinstance(message, protocol.Drawing):
             continue  # acted on when it was read
         elif isinstance(message, _WISHES):
             result.append(message)
@@ -103,7 +103,7 @@ class Inbox:
                 continue
             if line.strip():
                 message = protocol.decode(line)
-                if isinstance(message, protocol.Hand):  # at once, whatever waits
+                if isinstance(message, protocol.Drawing):  # at once, whatever waits
                     self._drawing_until = time.monotonic() + (_LONGEST_STROKE if message.down else _LINGER)
                 self._messages.put(message)
 

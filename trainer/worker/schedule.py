@@ -13,10 +13,10 @@ from annotations.region import Region
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Job", "TileSchedule", "level_for"]
+__all__ = ["TileJob", "TileSchedule", "level_for"]
 
 NEVER: Final = -1
-_NOTHING: Final = 99  # the level of a cell that was never predicted: coarser than all
+_NOTHING: Final = 99  # the level of a tile that was never predicted: coarser than all
 _COARSEST: Final = 4
 _LEAST: Final = 256
 """Pixels along the shorter side that a halved image has at least."""
@@ -42,7 +42,7 @@ def level_for(pixels_per_dot: float, shape: tuple[int, int]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TileJob:
     """What to predict next.
 
     Parameters
@@ -61,10 +61,10 @@ class Job:
 
 
 class TileSchedule:
-    """The cells of an image, and the weights and the resolution that each was last predicted with.
+    """The tiles of an image, and the weights and the resolution that each was last predicted with.
 
-    A pass predicts with one set of weights. Within a pass no cell is predicted twice, unless more finely, and a cell is
-    never predicted with older weights than it was before. A pass may begin before the last one has ended: the cells
+    A pass predicts with one set of weights. Within a pass no tile is predicted twice, unless more finely, and a tile is
+    never predicted with older weights than it was before. A pass may begin before the last one has ended: the tiles
     that have waited longest come first, from the centre of the view outwards where they have waited alike.
 
     Parameters
@@ -72,8 +72,8 @@ class TileSchedule:
     shape : tuple of int
         (H, W) of the image.
     block : int
-        Side of the cells in pixels; their grid is anchored at (0, 0). Zoomed out, a block of as many coarse pixels
-        covers 2 x 2, 4 x 4 ... cells.
+        Side of the tiles in pixels; their grid is anchored at (0, 0). Zoomed out, a block of as many coarse pixels
+        covers 2 x 2, 4 x 4 ... tiles.
     """
 
     def __init__(self, shape: tuple[int, int], block: int) -> None:
@@ -111,11 +111,11 @@ class TileSchedule:
         self._wanted.append(region)
 
     def begin_pass(self) -> int:
-        """Start a pass with new weights; every cell is due again. Return the pass's number."""
+        """Start a pass with new weights; every tile is due again. Return the pass's number."""
         self._pass += 1
         return self._pass
 
-    def next(self, level: int, *, beyond_view: bool) -> Job | None:
+    def next(self, level: int, *, beyond_view: bool) -> TileJob | None:
         """Return what is due in this pass, or None when all is done.
 
         Parameters
@@ -123,28 +123,28 @@ class TileSchedule:
         level : int
             The resolution to predict at: the image is halved this many times.
         beyond_view : bool
-            Whether cells out of view are wanted too, once those in view are done: the nearest first.
+            Whether tiles out of view are wanted too, once those in view are done: the nearest first.
         """
         if self._pass == NEVER:
             return None
         due = self._due(level)
-        rows, columns = self._view_cells()
+        rows, columns = self._view_tiles()
         chosen = self._first_wanted(due, rows, columns) or self._longest_waiting(due, rows, columns)
         if chosen is None and beyond_view:
             chosen = self._longest_waiting(due, slice(0, self.grid[0]), slice(0, self.grid[1]))
         return None if chosen is None else self._job(due, chosen, level)
 
-    def done(self, job: Job) -> None:
+    def done(self, job: TileJob) -> None:
         """Mark a job as predicted in this pass."""
         for part in job.parts:
-            cells = self._cells(part)
-            self._serial[cells] = self._pass
-            self._level[cells] = job.level
+            tiles = self._tiles(part)
+            self._serial[tiles] = self._pass
+            self._level[tiles] = job.level
 
     def count(self, level: int, *, beyond_view: bool) -> tuple[int, int]:
-        """Return how many cells of this pass are done at a resolution, and of how many; in view or everywhere."""
-        cells = (slice(None), slice(None)) if beyond_view else self._view_cells()
-        due = self._due(level)[cells]
+        """Return how many tiles of this pass are done at a resolution, and of how many; in view or everywhere."""
+        tiles = (slice(None), slice(None)) if beyond_view else self._view_tiles()
+        due = self._due(level)[tiles]
         return int((~due).sum()), int(due.size)
 
     def in_view(self, region: Region) -> bool:
@@ -155,30 +155,30 @@ class TileSchedule:
         due: NDArray[np.bool_] = (self._serial < self._pass) | (self._level > level)
         return due
 
-    def _cells(self, region: Region) -> tuple[slice, slice]:
+    def _tiles(self, region: Region) -> tuple[slice, slice]:
         return region.shrunk(self.block).slices
 
-    def _view_cells(self) -> tuple[slice, slice]:
-        return self._cells(self._view)
+    def _view_tiles(self) -> tuple[slice, slice]:
+        return self._tiles(self._view)
 
-    def _job(self, due: NDArray[np.bool_], cell: tuple[int, int], level: int) -> Job:
+    def _job(self, due: NDArray[np.bool_], tile: tuple[int, int], level: int) -> TileJob:
         span = 1 << level
-        row, column = (at // span * span for at in cell)
+        row, column = (at // span * span for at in tile)
         size = self.block
         region = Region(row, column, span, span).scaled(size).clipped(self.shape)
-        cells = due[row : row + span, column : column + span]
-        if cells.all():
-            return Job(region, level, (region,))
+        tiles = due[row : row + span, column : column + span]
+        if tiles.all():
+            return TileJob(region, level, (region,))
         parts = [
             Region(row + int(r), column + int(c), 1, 1).scaled(size).clipped(self.shape)
-            for r, c in zip(*np.nonzero(cells), strict=True)
+            for r, c in zip(*np.nonzero(tiles), strict=True)
         ]
-        return Job(region, level, tuple(parts))
+        return TileJob(region, level, tuple(parts))
 
     def _first_wanted(self, due: NDArray[np.bool_], rows: slice, columns: slice) -> tuple[int, int] | None:
         while self._wanted:
-            for cell in self._wanted[0].tiles(self.block):
-                row, column = cell.top // self.block, cell.left // self.block
+            for tile in self._wanted[0].tiles(self.block):
+                row, column = tile.top // self.block, tile.left // self.block
                 seen = rows.start <= row < rows.stop and columns.start <= column < columns.stop
                 if seen and due[row, column]:
                     return row, column

@@ -22,7 +22,7 @@ from trainer.worker.tiles import predict_job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainer.worker.schedule import Job
+    from trainer.worker.schedule import TileJob
 
 __all__ = ["REST_STEPS", "LiveSession"]
 
@@ -107,7 +107,7 @@ class LiveSession:
             self._announce()
         elif isinstance(message, protocol.Unknown):
             self._emit(protocol.Problem(f"The worker passed over a message: {message.reason}"))
-        elif isinstance(message, protocol.Hand):
+        elif isinstance(message, protocol.Drawing):
             return  # the priority is the worker's affair
         elif isinstance(message, protocol.Shutdown):
             self._close()
@@ -271,7 +271,7 @@ class LiveSession:
         self._report(work, schedule.count(0, beyond_view=True))
         return True
 
-    def _predict(self, work: OpenWork, job: Job) -> None:
+    def _predict(self, work: OpenWork, job: TileJob) -> None:
         if work.predictor is not None:
             self._emit(predict_job(work, work.predictor, job))
 

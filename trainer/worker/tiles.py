@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotations.classes import NOT_PREDICTED
-from annotations.region import Region
 from trainer import protocol
 from trainer.predict.blocks import predict_block
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from annotations.region import Region
     from trainer.predict.blocks import BlockPredictor
     from trainer.worker.open_work import OpenWork
-    from trainer.worker.schedule import Job
+    from trainer.worker.schedule import TileJob
 
 __all__ = ["predict_job"]
 
 
-def predict_job(work: OpenWork, predictor: BlockPredictor, job: Job) -> protocol.Tiles:
+def predict_job(work: OpenWork, predictor: BlockPredictor, job: TileJob) -> protocol.Tiles:
     """Predict a job, write classes and confidence into the shared arrays, and return what to tell the viewer.
 
     A job of a coarse level is predicted from the halved image, and each of its pixels written as a square; what is
@@ -42,7 +42,7 @@ def predict_job(work: OpenWork, predictor: BlockPredictor, job: Job) -> protocol
         classes = np.where(valid, classes, np.uint8(NOT_PREDICTED))
         confidence = np.where(valid, confidence, np.uint8(0))
     for part in job.parts:
-        cut = Region(part.top - job.region.top, part.left - job.region.left, *part.shape).slices
+        cut = part.within(job.region).slices
         work.prediction.array[part.slices] = classes[cut]
         work.confidence.array[part.slices] = confidence[cut]
         work.kept.mark(part)

@@ -7,7 +7,7 @@ import pytest
 
 from annotations.classes import LANDCOVER_AI, LandClass
 from annotations.labels import filling as filling_module
-from annotations.labels.edits import CELL
+from annotations.labels.edits import TILE
 from annotations.labels.labelling import Labelling, NewPoint
 from annotations.region import Region
 
@@ -47,7 +47,7 @@ def mask():
 
 @pytest.fixture
 def work(monkeypatch):
-    monkeypatch.setattr(filling_module, "_PART", CELL)
+    monkeypatch.setattr(filling_module, "_PART", TILE)
     labels, strokes = np.full(SHAPE, -1, np.int8), np.zeros(SHAPE, np.uint32)
     store = Store(labels)
     work = Labelling(labels, strokes, LANDCOVER_AI, store=store)
@@ -79,8 +79,8 @@ def test_all_of_it_is_one_step(work, mask):
         filling.advance()
         turns += 1
         for region in filling.take_changed():
-            assert region.height <= CELL
-            assert region.width <= CELL
+            assert region.height <= TILE
+            assert region.width <= TILE
             shown[region.slices] = True
     assert turns > 12
     np.testing.assert_array_equal(work._labels, expected(mask, before))
@@ -120,7 +120,7 @@ def test_what_comes_between_the_parts_comes_after_all_of_them(work, mask, what):
         paint(work, everywhere, 3 if what == "stroke" else -1, told=False)
         filling.advance()
         work.record(everywhere, "paint")
-        filled = everywhere if what == "stroke" else Region(0, 0, CELL, 60)  # what came later was not there to erase
+        filled = everywhere if what == "stroke" else Region(0, 0, TILE, 60)  # what came later was not there to erase
         assert (work._labels[filled.slices] == (3 if what == "stroke" else -1)).all()
     elif what == "points":
         work.change_points([], [NewPoint(1200, 1600, 1)])

@@ -38,7 +38,7 @@ def test_what_is_raised_there_is_raised_here_and_the_lane_goes_on():
 
 
 def test_the_hand_counts_at_once_and_is_no_message_to_act_on():
-    assert in_order([protocol.Hand(down=True), protocol.Save()]) == [protocol.Save()]
+    assert in_order([protocol.Drawing(down=True), protocol.Save()]) == [protocol.Save()]
     # In a process of its own: the end of its input ends it.
     code = (
         "import os, sys\n"
@@ -60,7 +60,7 @@ def test_the_hand_counts_at_once_and_is_no_message_to_act_on():
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         # Until long after the press, should word of the release be lost; and a little longer than the release.
         for down, drawing in ((True, b"1 1 1 1 0"), (False, b"1 1 0 0 0")):
-            process.stdin.write(protocol.encode(protocol.Hand(down)))
+            process.stdin.write(protocol.encode(protocol.Drawing(down)))
             process.stdin.flush()
             assert process.stdout.readline().strip() == drawing
 

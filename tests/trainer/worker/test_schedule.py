@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotations.region import Region
-from trainer.worker.schedule import Job, TileSchedule, level_for
+from trainer.worker.schedule import TileJob, TileSchedule, level_for
 
 sizes = st.tuples(st.integers(1, 900), st.integers(1, 900))
 
@@ -118,7 +118,7 @@ def test_a_coarse_block_leaves_alone_what_is_known_more_finely():
     schedule.set_view(Region(0, 0, 10, 10))
     schedule.begin_pass()
     fine = schedule.next(0, beyond_view=False)
-    assert fine == Job(Region(0, 0, 64, 64), 0, (Region(0, 0, 64, 64),))
+    assert fine == TileJob(Region(0, 0, 64, 64), 0, (Region(0, 0, 64, 64),))
     schedule.done(fine)
     schedule.set_view(Region(0, 0, 256, 256), 2.0)
     coarse = schedule.next(1, beyond_view=False)

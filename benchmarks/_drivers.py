@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from annotations.simulation.sampling import SimulatedStroke
 
-__all__ = ["DirectHand", "Hand", "ViewerHand", "open_hand"]
+__all__ = ["DirectDriver", "Driver", "ViewerDriver", "open_driver"]
 
 
-class Hand(Protocol):
+class Driver(Protocol):
     """What an annotator needs of the tool."""
 
     labels: NDArray[np.int8]
@@ -57,7 +57,7 @@ class Hand(Protocol):
         """End the worker and whatever else is open."""
 
 
-class DirectHand:
+class DirectDriver:
     """The worker alone, as a process, spoken to over its protocol.
 
     Parameters
@@ -149,7 +149,7 @@ class DirectHand:
         self._process.wait(30)
 
 
-class ViewerHand:
+class ViewerDriver:
     """The real viewer with its widget; strokes go through the Labels layer."""
 
     def __init__(self, image: Path, folder: Path, scheme: ClassScheme, config: WorkConfig) -> None:
@@ -219,6 +219,6 @@ class ViewerHand:
         self.wait(0.2)
 
 
-def open_hand(image: Path, folder: Path, scheme: ClassScheme, config: WorkConfig, *, viewer: bool) -> Hand:
+def open_driver(image: Path, folder: Path, scheme: ClassScheme, config: WorkConfig, *, viewer: bool) -> Driver:
     """Open an orthophoto in a new worker, or in a new viewer with its worker; ready for strokes."""
-    return (ViewerHand if viewer else DirectHand)(image, folder, scheme, config)
+    return (ViewerDriver if viewer else DirectDriver)(image, folder, scheme, config)
