@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
+from trainer.command_line import program_name
+
 __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Open the viewer; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m napari_partialseg", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program_name("python -m napari_partialseg"), description=__doc__)
     parser.add_argument("path", nargs="?", help="an orthophoto, or a project folder (.partialseg)")
     parser.add_argument("--project", help="the project folder for the orthophoto; by default the one beside it")
     parser.add_argument("--truth", help="a truth mask, for random labels and the score")

@@ -25,6 +25,7 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.scores import class_iou, mean_iou
 from annotations.simulation.sampling import paint_stroke, simulate_strokes
 from annotations.store.mask import read_mask
+from trainer.command_line import program_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,7 +262,7 @@ def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m napari_partialseg.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog=program_name("python -m napari_partialseg.demo"), description=__doc__)
     parser.add_argument("--image", help="an orthophoto; by default the generated sample")
     parser.add_argument("--truth", help="its truth mask: class indices, 255 where unknown")
     parser.add_argument("--play", action="store_true", help="draw, train and score without anybody there")

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
 
 from annotations.errors import PartialSegError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["exit_status"]
+__all__ = ["called_as", "exit_status", "program_name"]
+
+_called_as: Final[ContextVar[str]] = ContextVar("called_as", default="")
+
+
+@contextmanager
+def called_as(name: str) -> Iterator[None]:
+    """Have the help of what runs inside name the program so, as "partialseg predict"."""
+    before = _called_as.set(name)
+    try:
+        yield
+    finally:
+        _called_as.reset(before)
+
+
+def program_name(usual: str) -> str:
+    """Return what the help calls the program: `usual`, or what it was called as."""
+    return _called_as.get() or usual
 
 
 def exit_status(run: Callable[[], int | None], stopped: str | Callable[[], str]) -> int:

@@ -1,15 +1,48 @@
-"""A small project as a viewer would leave it."""
+"""A small project as a viewer would leave it, and the commands in this process."""
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
+import rasterio
 from live_helpers import CONFIG, SCHEME, make_work
+from rasterio.transform import Affine
 
 from annotations.images.orthophoto import open_orthophoto
 from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
+from trainer.commands import partialseg
 from trainer.config import to_plain
+
+PLACE = {"crs": "EPSG:32640", "transform": Affine(0.5, 0, 3e5, 0, -0.5, 2e6)}
+
+
+def write_raster(path, pixels, **more):
+    pixels = pixels if pixels.ndim == 3 else pixels[None]
+    profile = {"driver": "GTiff", "count": len(pixels), "height": pixels.shape[1], "width": pixels.shape[2]}
+    with rasterio.open(path, "w", dtype=pixels.dtype, **profile, **PLACE, **more) as file:
+        file.write(pixels)
+    return path
+
+
+def run(*arguments):
+    return partialseg.main([str(a) for a in arguments])
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def read(path):
+    with rasterio.open(path) as file:
+        return file.read(1), file.tags(), file.crs
+
+
+def told(capsys, *paths):
+    assert run("info", *paths, "--json") == 0
+    return json.loads(capsys.readouterr().out)
 
 
 def make_project(folder, classes=(0, 1, 2)):

@@ -37,7 +37,7 @@ from trainer.benchmark.report.write import collect, table, write_report
 from trainer.benchmark.results import RESULT_FILE
 from trainer.benchmark.run_cell import DataSet, run_cell, state_of
 from trainer.benchmark.tensorboard import EventLog
-from trainer.command_line import exit_status
+from trainer.command_line import exit_status, program_name
 from trainer.config import ConfigError, DeviceConfig, ModelName
 from trainer.distributed import barrier, is_main, process_group, world_size
 from trainer.fit.patches import read_all
@@ -305,12 +305,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(given: list[str]) -> None:
     if given[:1] == ["report"]:
-        asked = tyro.cli(Report, args=given[1:], prog="python -m trainer.benchmark report")
+        asked = tyro.cli(Report, args=given[1:], prog=f"{program_name('python -m trainer.benchmark')} report")
         results = collect(asked.folder)
         paths = write_report(asked.folder, results, _kept_setting(asked.folder))
         print(f"{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
         return
-    benchmark = tyro.cli(Benchmark, args=given, prog="python -m trainer.benchmark", description=__doc__)
+    benchmark = tyro.cli(Benchmark, args=given, prog=program_name("python -m trainer.benchmark"), description=__doc__)
     if benchmark.list:
         print("\n".join(cell.name for cell in benchmark.cells()))
         return

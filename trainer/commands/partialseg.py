@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from annotations.export.provenance import tool_version
+from trainer.command_line import called_as
 from trainer.commands.completion import SHELLS, completion_script
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def _unknown(name: str) -> int:
 
 def _run(command: Command, arguments: Sequence[str]) -> int:
     try:
-        return command.load()(list(arguments))
+        with called_as(f"partialseg {command.name}"):
+            return command.load()(list(arguments))
     except ImportError as error:
         if not command.viewer or not _is_the_viewers(error):
             raise

@@ -20,6 +20,7 @@ from annotations.region import Region
 from annotations.simulation.sampling import random_mask
 from annotations.store.mask import SparseMask, read_mask
 from trainer.command_line import exit_status
+from trainer.commands.parsing import parsed
 from trainer.commands.targets import may_write
 
 if TYPE_CHECKING:
@@ -124,9 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
 
     def run() -> None:
-        command = tyro.cli(
-            RandomMask, args=arguments, prog="partialseg random-mask", config=(tyro.conf.FlagCreatePairsOff,)
-        )
+        command = parsed(RandomMask, arguments, "random-mask")
         labelled, known = make_mask(command)
         print(f"Written: {command.output} ({labelled:,} of {known:,} known pixels, seed {command.seed})")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from trainer.command_line import exit_status
+from trainer.command_line import exit_status, program_name
 from trainer.landcover_ai.check import check_patches
 from trainer.landcover_ai.cut import ImageFormat, cut_orthophotos
 from trainer.landcover_ai.fetch import ARCHIVE, MD5, URL, fetch
@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked: list[Any] = []
 
     def run() -> None:
-        command = tyro.cli(commands, args=arguments, prog="python -m trainer.landcover_ai", description=__doc__)
+        command = tyro.cli(
+            commands, args=arguments, prog=program_name("python -m trainer.landcover_ai"), description=__doc__
+        )
         asked.append(command)
         command.run()
 

@@ -18,7 +18,7 @@ from annotations.export.targets import shown
 from annotations.images.boundary import reading
 from annotations.images.orthophoto import open_orthophoto
 from trainer.checkpoint import load_checkpoint
-from trainer.command_line import exit_status
+from trainer.command_line import exit_status, program_name
 from trainer.config import DeviceConfig, PredictConfig
 from trainer.precision import choose_precision
 from trainer.predict.blocks import BlockPredictor, predict_blocks
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
 
     def run() -> None:
-        command = tyro.cli(Predict, args=arguments, prog="python -m trainer.predict")
+        command = tyro.cli(Predict, args=arguments, prog=program_name("python -m trainer.predict"))
         bar = tqdm(total=100, unit="%", disable=None, bar_format="{percentage:3.0f}% |{bar}| {elapsed}<{remaining}")
         with bar:
             make_map(

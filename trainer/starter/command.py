@@ -23,7 +23,7 @@ import tyro
 
 from annotations.classes import LANDCOVER_AI
 from trainer.checkpoint import Checkpoint, save_checkpoint
-from trainer.command_line import exit_status
+from trainer.command_line import exit_status, program_name
 from trainer.config import ConfigError, DeviceConfig, ModelConfig, OptimConfig, to_plain
 from trainer.imagery import Imagery
 from trainer.metrics import ConfusionMatrix
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
 
     def run() -> None:
-        command = tyro.cli(Starter, args=arguments, prog="python -m trainer.starter", description=__doc__)
+        command = tyro.cli(Starter, args=arguments, prog=program_name("python -m trainer.starter"), description=__doc__)
         if command.output.is_dir():
             raise ConfigError(f"{command.output}: is a folder; give the name of a file in it")
         save_checkpoint(command.output, make_starter(command))
