@@ -105,6 +105,19 @@ def test_what_an_import_must_not_bring_along(modules, forbidden):
     assert run.stdout.strip() == "[]"
 
 
+def test_the_list_of_files_is_up_to_date():
+    command = [sys.executable, "-c", "import list_files; print(list_files.listing(), end='')"]
+    made = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True, check=True).stdout
+    listed = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    assert made == listed, "run python scripts/list_files.py"
+
+
+def test_every_room_is_told_of():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {p.parent.relative_to(ROOT).as_posix() for p in MODULES}
+    assert not [room for room in sorted(rooms) if f"`{room}/`" not in text]
+
+
 def test_texts_name_no_place_of_one_machine():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
