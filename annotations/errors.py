@@ -34,7 +34,7 @@ class LabelError(PartialSegError, ValueError):
 
 
 class UnplacedMaskError(LabelError):
-    """Of a label file and its orthophoto only one says where it lies: whether they lie on each other is a question."""
+    """Only one of a label file and its orthophoto says where it lies: a person has to say whether they match."""
 
 
 class ProjectError(PartialSegError):

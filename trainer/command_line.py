@@ -1,4 +1,4 @@
-"""How the commands end: in a sentence and an exit status, never in a traceback of what a person did."""
+"""How the commands end: with a sentence and an exit status, never with a traceback for a mistake of the user."""
 
 from __future__ import annotations
 

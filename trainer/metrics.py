@@ -85,7 +85,7 @@ class Scores:
     accuracy: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; NaN becomes None, which JSON has a word for."""
+        """Return plain values; NaN becomes None, since JSON has no NaN."""
         return {
             key: [_or_none(v) for v in value] if isinstance(value, tuple) else _or_none(value)
             for key, value in asdict(self).items()

@@ -47,7 +47,7 @@ _MOST_REGIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What all messages have in common: nothing but being one."""
+    """A message; what all messages derive from."""
 
 
 # ------------------------------------------------------------------------------------------- viewer to worker
@@ -348,7 +348,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(line: bytes | str) -> Message:
-    """Return the message in a line; `Unknown`, with the reason, when it is none of this version."""
+    """Return the message in a line; `Unknown`, with the reason, when this version does not know it."""
     text = line.decode(errors="replace") if isinstance(line, bytes) else line
     text = text.strip()
     try:

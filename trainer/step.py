@@ -133,5 +133,5 @@ class TrainingStep:
         self.scaler.update()
 
     def reset_scaler(self) -> None:
-        """Begin with a scale of its own again, after the weights were set back."""
+        """Give the loss scaler a fresh scale, after the weights were set back."""
         self.scaler = self._precision.grad_scaler()

@@ -70,7 +70,7 @@ class Grid:
         return f"x {x.min():.10g} to {x.max():.10g}, y {y.min():.10g} to {y.max():.10g} ({crs})"
 
     def same_system(self, other: Grid) -> bool:
-        """Whether coordinates of both mean the same; so is taken where one of the two names no CRS."""
+        """Whether coordinates of both mean the same; assumed where one of the two names no CRS."""
         return self.crs is None or other.crs is None or self.crs == other.crs
 
 

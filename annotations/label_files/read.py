@@ -136,7 +136,7 @@ def _whole(
 
 
 def _misplaced(path: Path, values: NDArray[Any], n_classes: int, offset: tuple[int, int]) -> LabelError:
-    """Word the refusal of a value in a part of a file with its place in the whole file."""
+    """Return the error for a value in a part of a file, with its place in the whole file."""
     bad = (values >= n_classes) | (values < UNLABELLED if values.dtype.kind == "i" else False)
     bad &= values != _ALSO_UNLABELLED
     row, column = np.unravel_index(int(np.argmax(bad)), values.shape)

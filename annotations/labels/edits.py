@@ -107,7 +107,7 @@ class Step:
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Add up."""
+        """Add up the bounds and the bytes of the edits."""
         self.region, self.size = Region(0, 0, 0, 0), 200
         for edit in self.edits:
             self.region = self.region.union(edit.region)

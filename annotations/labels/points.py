@@ -185,7 +185,7 @@ class PointSet:
                     held[number] = value  # type: ignore[assignment]
 
     def forget(self, *, strokes: NDArray[np.uint32] | None = None, labels_from: int | None = None) -> None:
-        """Forget, of what lies under points, labels of some strokes, or of classes from an index on."""
+        """Forget labels that lie under points: those of some strokes, or of classes from an index on."""
         for number, under in list(self._under.items()):
             found = under
             if labels_from is not None and (under.labels >= labels_from).any():
@@ -334,10 +334,10 @@ class PointSet:
 
 
 def inside_image(shape: tuple[int, ...], row: float, column: float) -> bool:
-    """Whether a place, whatever numbers it is, lies on a pixel of an image of shape (H, W)."""
+    """Whether a place (any numbers, infinite ones too) lies on a pixel of an image of shape (H, W)."""
     return -0.5 <= row < shape[0] - 0.5 and -0.5 <= column < shape[1] - 0.5
 
 
 def _same(a: tuple[Any, Any] | None, b: tuple[Any, Any] | None) -> bool:
-    """Whether two states of a number are one: memories are never written into, so it is enough to look which it is."""
+    """Whether two states of a number are the same; memories are never changed in place, so identity is enough."""
     return a is b or (a is not None and b is not None and a[0] is b[0] and a[1] is b[1])

@@ -1,4 +1,4 @@
-"""project.json: read, and believed in nothing that could steer a path or a size."""
+"""project.json: read, with every path and size in it checked."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class Project:
 
     @staticmethod
     def is_project(path: str | Path) -> bool:
-        """Whether a path is a project's folder, be it damaged."""
+        """Whether a path is a project's folder, damaged or not."""
         path = Path(path)
         return path.is_dir() and ((path / _FILE).is_file() or (path / f"{_FILE}.bak").is_file())
 
@@ -312,7 +312,7 @@ class Project:
         return self._entry(value)
 
     def relocate(self, image_id: str, ortho: Orthophoto, *, accept: bool = False) -> ImageEntry:
-        """Tell the project where an image is now; with `accept`, also that its new content is all right.
+        """Tell the project where an image is now; with `accept`, also that its new content is accepted.
 
         Raises
         ------
@@ -326,7 +326,7 @@ class Project:
         return self._change_image(image_id, fingerprint=ortho.fingerprint, **self._paths(ortho.path))
 
     def set_roles(self, image_id: str, roles: BandRoles) -> ImageEntry:
-        """Keep what an image's bands are used for; whoever has the image open opens it again."""
+        """Keep what an image's bands are used for; whoever has the image open must open it again."""
         self._check_writable()
         self.image(image_id)
         return self._change_image(image_id, roles=roles.to_json())

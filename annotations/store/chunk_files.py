@@ -1,4 +1,4 @@
-"""The files of a zarr array's chunks, looked at without zarr: it takes a folder in a chunk's place for no chunk."""
+"""The files of a zarr array's chunks, looked at without zarr: it takes a folder in a chunk's place for none."""
 
 from __future__ import annotations
 

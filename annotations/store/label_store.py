@@ -1,4 +1,4 @@
-"""The labels of one orthophoto on disk, written behind the viewer's back by one thread."""
+"""The labels of one orthophoto on disk, written by one thread in the background."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["LabelStore"]
 
 @dataclass(slots=True)
 class _Piece:
-    """What one submit changes in one chunk; None stands for nothing but -1 or 0, which a sparse submit mostly is."""
+    """What one submit changes in one chunk; None stands for all -1 or all 0, as most of a sparse submit is."""
 
     region: Region
     labels: NDArray[np.int8] | None

@@ -1,4 +1,4 @@
-"""The small files beside the labels, strokes and points: taken up whatever was done to them, and never in silence."""
+"""The small files beside the labels, strokes and points: read whatever was done to them, and every loss is told."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def make_numbers(path: Path, shape: tuple[int, int]) -> zarr.Array[Any]:
 class StrokeNumbers:
     """The stroke numbers (H, W) of one orthophoto; read and written by slices.
 
-    What is damaged is set aside beside it and counts as no stroke: the labels do not depend on it. Without leave to
-    write nothing is touched, and what is damaged reads as no stroke.
+    What is damaged is set aside beside it and reads as 0, as if no stroke were there: the labels do not depend on it.
+    Read-only, it reads as 0 too, but nothing is touched.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class StrokeNumbers:
         return self._sensible(result)
 
     def _sensible(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """Take numbers that no stroke can have for none, in place."""
+        """Set numbers that no stroke can have to 0, in place."""
         if int(numbers.max(initial=0)) > LARGEST_NUMBER:
             numbers[numbers > LARGEST_NUMBER] = 0
             self._say(

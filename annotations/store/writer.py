@@ -205,7 +205,7 @@ class BackgroundWriter(Generic[T]):
 
     @staticmethod
     def _call(function: Callable[..., object], argument: object) -> object:
-        """Call back; a mistake in the other's code must not end the thread that saves the labels."""
+        """Call a callback; an error in it must not end the thread that saves the labels."""
         try:
             return function(argument)
         except Exception:

@@ -1,4 +1,4 @@
-"""Running one cell of the grid in its folder: taken up where it ended, or left alone if it is finished."""
+"""Running one cell of the grid in its folder: continued where it ended, or left alone if it is finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training run as event files for TensorBoard, which is an extra."""
+"""A training run as event files for TensorBoard, an optional dependency."""
 
 from __future__ import annotations
 

@@ -251,7 +251,7 @@ def fit(
 
 
 def _taken_up(work: Training, kept: dict[str, Any], folder: Path) -> _Run | None:
-    """Return the run that is gone on with; None where the weights of its best epoch are gone, so that it must be anew.
+    """Return the run to go on with; None where the weights of its best epoch are gone, so that it must begin anew.
 
     Raises
     ------

@@ -229,7 +229,7 @@ def read_all(patches: Sequence[Patch], config: FitConfig, n_classes: int) -> Pat
 
 
 def _imagery(patches: Sequence[Patch], scale: float) -> Imagery | None:
-    """Describe the images that patches are of; of ten thousand files some tell."""
+    """Describe the images that patches are of; of thousands of files, some are enough."""
     paths = sorted({patch.image for patch in patches})
     chosen = paths[:: -(-len(paths) // _DESCRIBED)]
     found = []

@@ -1,4 +1,4 @@
-"""Taking up a training run where it ended."""
+"""Going on with a training run where it ended."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def _total(response: requests.Response) -> int | None:
 
 
 def _reason(error: Exception) -> str:
-    """Return what happened, without the Python objects that it happened to, which requests' texts are full of."""
+    """Return what happened, without the Python objects that texts of requests' errors are full of."""
     text = str(error).rpartition(": ")[2].partition("', ")[0].rstrip("\"')")
     return text + ")" * (text.count("(") - text.count(")"))
 

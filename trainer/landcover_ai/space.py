@@ -17,7 +17,7 @@ __all__ = ["disk_error", "require_space"]
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Raise DatasetError where the disk of `folder` has not `needed` bytes left."""
+    """Raise DatasetError where the disk of `folder` has less than `needed` bytes left."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DatasetError(

@@ -17,7 +17,7 @@ __all__ = ["for_bands", "for_classes", "load_matching", "sorted_bands"]
 def for_classes(
     weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor], known: Sequence[str], wanted: Sequence[str]
 ) -> dict[str, torch.Tensor]:
-    """Sort what a network knows of its classes by the names of others.
+    """Reorder what a network knows of its classes by the names of other classes.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def for_bands(weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tenso
 
 
 def sorted_bands(weights: Mapping[str, torch.Tensor], places: Sequence[int | None]) -> dict[str, torch.Tensor]:
-    """Sort what the first convolution knows of the bands to those of another image.
+    """Reorder what the first convolution knows of the bands to the bands of another image.
 
     What the bands were worth that the image lacks is spread over those that both have, as in `for_bands`.
 

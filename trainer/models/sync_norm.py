@@ -28,7 +28,7 @@ class _Sum(torch.autograd.Function):
 
 
 class SyncBatchNorm(nn.BatchNorm2d):
-    """As torch's own, which works on GPUs alone: slower, for the CPU, where it makes many processes train as one."""
+    """As torch's own, which works only on GPUs: slower, for the CPU, where it makes many processes train as one."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (B, C, H, W) with the statistics of all processes' batches; in evaluation with the running ones."""

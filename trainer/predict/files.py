@@ -31,7 +31,7 @@ _STYLE: Final = ".qml"
 
 
 def check_targets(output: Path, confidence: Path | None, image: Path, checkpoint: Path) -> tuple[Path, ...]:
-    """Raise where writing would fail by the name, or change something that is read, under whatever name.
+    """Raise where writing would fail because of the name, or would change a file that is read.
 
     Before anything is computed: of the confidence it would else be told when the map is made.
 

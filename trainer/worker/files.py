@@ -38,7 +38,7 @@ def _digest(path: Path) -> str:
 
 
 def _make_way(folder: Path) -> None:
-    """See that the folder is one, and that nothing but files has the names of the two."""
+    """Make sure that the folder is a folder, and that only files have the names of the two."""
     if os.path.lexists(folder) and not folder.is_dir():
         aside.set_aside(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -291,7 +291,7 @@ class OpenWork:
         return self.image if level == 0 else self.coarse.at(level)
 
     def why_waiting(self) -> str:
-        """Say what is missing for training, for people."""
+        """Say in words what is missing for training."""
         present = [self.scheme.names[i] for i in np.flatnonzero(self.labels.counts)]
         blind = self._blind_classes()
         lost = ""
