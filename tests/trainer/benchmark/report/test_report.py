@@ -63,6 +63,8 @@ def written(folder: Path, cells: list[CellResult]) -> tuple[dict, str, Page]:
     assert {*re.findall(r"url\(#([^)]*)\)", html)} <= {*page.ids}
     assert not re.search(r"url\((?!#)", outside)
     assert " nan" not in page.text.lower()
+    assert html.count("max-width: 1080px") == 1  # the style sheet is within
+    assert not re.search(r"\{\{|\{%|\bTrue\b|Undefined", page.text)
     return json.loads(paths.json.read_text("utf-8")), paths.md.read_text("utf-8"), page
 
 
@@ -104,6 +106,10 @@ def test_a_whole_grid(tmp_path: Path) -> None:
     assert "paper †" in page.text
     assert "0.8680" in page.text
     assert "n = 1 to 3 cells" in page.text
+    assert "0.6030±\xa00.0030" in page.text  # a mean, and its deviation below it
+    assert "Dashed: full supervision, its deviation as a band." in page.text
+    assert "Networks are set a little aside from each other." in page.text
+    assert "Left out" not in page.text
     assert "8 of 14" in page.text
     # 10 % of the pixels with the first seed: 0.58 of 0.6; the mean over three seeds is near.
     assert re.search(r"10\xa0% of the pixels give 96\.7\xa0% of that", page.text)
@@ -213,6 +219,16 @@ def test_parts_that_are_missing_or_damaged(tmp_path: Path, left_out: str, damage
     assert "On the test split" not in page.text
     assert "Without a reference" in page.text
     assert "| unet_frac10 " in markdown
+
+
+def test_captions_promise_nothing_that_is_not_there(tmp_path: Path) -> None:
+    write_cell(tmp_path, cell(test=None))
+    write_cell(tmp_path, cell("unet_frac20", amount=0.2))
+    (tmp_path / "unet_frac20" / "history.jsonl").unlink()
+    page = written(tmp_path, report.collect(tmp_path))[2]
+    assert "Left out: 1 cell without a history." in " ".join(page.text.split())
+    for text in ("Dashed", "Error bars", "Clicks and scribbles", "Networks are set", "±:", "Of each network"):
+        assert text not in page.text
 
 
 def test_half_a_line_of_the_history_is_passed_over(tmp_path: Path) -> None:
