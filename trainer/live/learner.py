@@ -157,6 +157,10 @@ class LiveLearner:
     def _labelled(self) -> int:
         return int(self.labels.counts.sum())
 
+    def look_at(self, level: int) -> None:
+        """Learn to predict at the resolution of the view too, see `level`."""
+        self.level = level
+
     def labels_arrived(self, changed: int | None = None) -> None:
         """Raise the learning rate again, the more the more there is to learn.
 

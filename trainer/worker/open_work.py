@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +30,6 @@ from trainer.live.start import NOTHING, STARTER, load_start
 from trainer.normalisation import Normalisation
 from trainer.precision import Precision, choose_precision
 from trainer.worker.files import load_work, set_aside
-from trainer.worker.pace import Pace
-from trainer.worker.schedule import TileSchedule
 from trainer.worker.threads import ThreadGovernor
 
 if TYPE_CHECKING:
@@ -41,15 +38,11 @@ if TYPE_CHECKING:
     from annotations.images.orthophoto import Orthophoto
     from trainer import protocol
     from trainer.live.pixels import PixelSource
-    from trainer.predict.blocks import BlockPredictor
 
-__all__ = ["SAVE_SECONDS", "OpenWork", "merged", "scheme_of"]
+__all__ = ["OpenWork", "merged", "scheme_of"]
 
 _FEW_REGIONS = 16  # more are taken block by block
-_CELL = 512
-
-SAVE_SECONDS = 20.0
-"""Between two checkpoints while training."""
+_TILE = 512
 
 
 def scheme_of(classes: list[dict[str, Any]]) -> ClassScheme:
@@ -77,7 +70,7 @@ def merged(regions: Iterable[Region], shape: tuple[int, int]) -> list[Region]:
     clipped = {region for region in clipped if not region.empty}
     if len(clipped) <= _FEW_REGIONS:
         return sorted(clipped)
-    return sorted({cell.clipped(shape) for region in clipped for cell in region.tiles(_CELL)})
+    return sorted({tile.clipped(shape) for region in clipped for tile in region.tiles(_TILE)})
 
 
 class OpenWork:
@@ -119,11 +112,7 @@ class OpenWork:
         self.labels = LabelIndex(shape, len(self.scheme))
         self.blind = LabelIndex(shape, len(self.scheme))  # labels where the image has no data: known of, never learnt
         self._told_blind: set[str] = set()
-        self.mode = "stopped"
-        self.predict_all = False
-        self.revision = 0
         self.notes: list[str] = []
-        self.schedule = TileSchedule(shape, self.config.predict.block)
         self._read_all_labels()
         self.note_blind()
         self.notes += self.kept.notes
@@ -184,22 +173,6 @@ class OpenWork:
             self.coarse,
         )
         self.learner.imagery = Imagery.of(self.ortho)
-        self.learner.level = self.schedule.view_level
-        self.pace = Pace(time.monotonic)
-        self.save_at = time.monotonic() + SAVE_SECONDS
-        self.saved_step = 0
-        self.use_block(self.config.predict.block)
-
-    def use_block(self, block: int) -> None:
-        """Predict in blocks of this side from now on."""
-        view, level = self.schedule.view, self.schedule.view_level
-        self.schedule = TileSchedule(self.image.shape, block)
-        self.schedule.set_view(view, 2.0**level)
-        self.predictor: BlockPredictor | None = None
-        self.pass_step = 0
-        self.pass_revision = 0
-        self.news_step = 0  # the training step at which the first labels came that the map does not know of
-        self.complete = False
 
     def restart(self, config: WorkConfig) -> None:
         """Begin with new weights."""
@@ -224,7 +197,6 @@ class OpenWork:
         if checkpoint.in_channels != self.image.bands:
             state = None
         partly = self.learner.resume(checkpoint, state)
-        self.saved_step = self.learner.step_count
         if state is not None and not partly and not self.learner.resumed_whole:
             return [
                 f"{self.weights}: resume.pth does not fit the network beside it and is not used; training goes on "
@@ -233,8 +205,8 @@ class OpenWork:
         return [f"The saved network was taken over in part: {len(partly)} of its tensors differ."] if partly else []
 
     def _read_all_labels(self) -> None:
-        for cell in Region.whole(self.image.shape).tiles(2048):
-            self._read_labels(cell.clipped(self.image.shape), fresh=False)
+        for tile in Region.whole(self.image.shape).tiles(2048):
+            self._read_labels(tile.clipped(self.image.shape), fresh=False)
 
     def _read_labels(self, region: Region, *, fresh: bool) -> int:
         labels = SparseMask.open(self.labels_path).read(region)
@@ -246,18 +218,14 @@ class OpenWork:
             self.blind.update(region, labels, fresh=False)  # nothing is labelled here any more
         return self.labels.update(region, labels, fresh=fresh)
 
-    def absorb(self, regions: tuple[Region, ...], revision: int) -> None:
-        """Take in the labels of regions that changed on disk."""
-        changed = 0
-        for region in merged(regions, self.image.shape):
-            changed += self._read_labels(region, fresh=True)
-            self.schedule.prefer(region)
+    def absorb(self, regions: tuple[Region, ...]) -> list[Region]:
+        """Take in the labels of regions that changed on disk; return the same ground without what is told twice."""
+        merged_regions = merged(regions, self.image.shape)
+        changed = sum(self._read_labels(region, fresh=True) for region in merged_regions)
         self.note_blind()
-        if self.revision == self.pass_revision:
-            self.news_step = self.learner.step_count
-        self.revision = max(self.revision, revision)
         if changed:
             self.learner.labels_arrived(changed)
+        return merged_regions
 
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Take another class scheme."""
@@ -271,20 +239,6 @@ class OpenWork:
                 raise
         self.scheme = scheme
         self.learner.set_scheme(scheme, self.labels)
-
-    def begin_pass(self) -> None:
-        """Predict everything anew with the weights of this moment, the view first."""
-        self.predictor = self.learner.snapshot()
-        self.pass_step = self.learner.step_count
-        self.pass_revision = self.revision
-        self.complete = False
-        self.schedule.begin_pass()
-        self.pace.pass_started()
-
-    def view_done(self) -> bool:
-        """Whether all that is in view is predicted in the present pass, at the resolution of the view."""
-        done, total = self.schedule.count(self.schedule.view_level, beyond_view=False)
-        return self.predictor is None or done == total
 
     def pixels(self, level: int) -> PixelSource:
         """Return the orthophoto, halved this many times."""

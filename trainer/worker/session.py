@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain
 from trainer.worker.files import save_work, set_aside
-from trainer.worker.open_work import SAVE_SECONDS, OpenWork, scheme_of
+from trainer.worker.mapping import Mapping, Pass
+from trainer.worker.open_work import OpenWork, scheme_of
+from trainer.worker.pace import Pace
 from trainer.worker.tiles import predict_job
 
 if TYPE_CHECKING:
@@ -24,18 +27,28 @@ if TYPE_CHECKING:
 
     from trainer.worker.schedule import TileJob
 
-__all__ = ["REST_STEPS", "LiveSession"]
+__all__ = ["REST_STEPS", "LiveSession", "Mode"]
 
-_PASS_STEPS = 6  # steps between two passes over the view, at the least, ...
-_PASS_GROWTH = 0.15  # ... and as a share of the steps since the last labels: a map that hardly changes is left in peace
 _SMALLEST_BLOCK = 128
+_SAVE_SECONDS = 20.0  # between two checkpoints while training
 
 REST_STEPS = 3000
 """Without new labels, training rests after this many steps."""
 
 
+class Mode(Enum):
+    """What the person asked for last; each is also the state that the viewer is told."""
+
+    TRAINING = "training"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
 class LiveSession:
     """One orthophoto being learnt.
+
+    What is open (`OpenWork`: files, labels, network) is apart from what goes on: the mode and the map in the making are
+    the session's. `handle` changes them, `work` acts by them.
 
     Parameters
     ----------
@@ -69,6 +82,16 @@ class LiveSession:
         self._status = ("", "")
         self._refused: protocol.Open | None = None
         self._reported = (-1, 0, 0)
+        self._mode = Mode.STOPPED
+        self._whole = False  # the whole map was asked for: it comes first, then the mode goes on
+        self._map = Mapping((1, 1), 1)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin to learn what is open."""
+        self._pace = Pace(time.monotonic)
+        self._save_at = time.monotonic() + _SAVE_SECONDS
+        self._saved_step = 0 if self._open is None else self._open.learner.step_count
 
     @property
     def opened(self) -> bool:
@@ -102,8 +125,11 @@ class LiveSession:
             self._close()
             self._refused = message
             self._say("starting", "opening the orthophoto")
-            self._open = OpenWork(message, self._threads)
+            self._open = work = OpenWork(message, self._threads)
             self._refused = None
+            self._mode, self._whole = Mode.STOPPED, False
+            self._map = Mapping(work.image.shape, work.config.predict.block)
+            self._begin()
             self._announce()
         elif isinstance(message, protocol.Unknown):
             self._emit(protocol.Problem(f"The worker passed over a message: {message.reason}"))
@@ -135,33 +161,36 @@ class LiveSession:
 
     def _act(self, work: OpenWork, message: protocol.Message) -> None:
         if isinstance(message, protocol.LabelsChanged):
-            work.absorb(message.regions, message.revision)
+            regions = work.absorb(message.regions)
+            self._map.labels_changed(regions, message.revision, work.learner.step_count)
         elif isinstance(message, protocol.ViewChanged):
-            work.schedule.set_view(message.region.clipped(work.image.shape), message.pixels_per_dot)
-            work.learner.level = work.schedule.view_level
+            self._map.schedule.set_view(message.region.clipped(work.image.shape), message.pixels_per_dot)
+            work.learner.look_at(self._map.schedule.view_level)
         elif isinstance(message, protocol.SetClasses):
             work.set_scheme(scheme_of(message.classes))
         elif isinstance(message, protocol.Train):
-            work.mode = "training"
-            work.predict_all = False
+            self._mode, self._whole = Mode.TRAINING, False
             self._status = ("", "")  # said anew, whatever the viewer was told meanwhile
             work.learner.labels_arrived()
         elif isinstance(message, protocol.Pause | protocol.Stop):
-            work.mode = "paused" if isinstance(message, protocol.Pause) else "stopped"
-            work.predict_all = False
+            self._mode = Mode.PAUSED if isinstance(message, protocol.Pause) else Mode.STOPPED
+            self._whole = False
             if work.learner.step_count:
-                work.begin_pass()
+                self._begin_pass(work)
             self._save(work, complete=False, about=type(message).__name__)
         elif isinstance(message, protocol.StartAfresh):
             config = from_plain(WorkConfig, message.config)  # before anything is moved
             set_aside(work.weights)
             work.restart(config)
+            work.learner.look_at(self._map.schedule.view_level)
+            self._map.use_block(config.predict.block)
+            self._begin()
             self._announce()
         elif isinstance(message, protocol.PredictAll):
             if work.learner.step_count == 0:
                 raise PartialSegError("There is nothing to predict with yet: draw some labels and press Train first.")
-            work.predict_all = True
-            work.begin_pass()
+            self._whole = True
+            self._begin_pass(work)
         elif isinstance(message, protocol.Save):
             self._save(work, complete=False, always=True, about="Save")
 
@@ -184,66 +213,72 @@ class LiveSession:
                 raise
             self._shrink(work, error)
             busy = True
-        if time.monotonic() >= work.save_at:
-            work.save_at = time.monotonic() + SAVE_SECONDS
+        if time.monotonic() >= self._save_at:
+            self._save_at = time.monotonic() + _SAVE_SECONDS
             self._save(work, complete=False)
         self._tell_notes()
         return busy
 
     def _slice(self, work: OpenWork) -> bool:
-        if work.predict_all:
+        """Do what is next; return whether there is more.
+
+        1. The whole map was asked for: predict it, with the weights of when it was asked for.
+        2. Training, and too few labels: wait for them.
+        3. Training, and labels that are not learnt yet: a block of the map, where its turn has come, and a step.
+        4. Otherwise the network rests: the view, then the rest of the image at full resolution; then nothing.
+        """
+        training = self._mode is Mode.TRAINING
+        if self._whole:
             return self._predict_everything(work)
-        if work.mode == "training" and not work.learner.ready:
+        if training and not work.learner.ready:
             self._say("waiting", work.why_waiting())
             return False
-        if work.mode == "training" and work.learner.steps_since_labels < self._rest_steps:
+        if training and work.learner.steps_since_labels < self._rest_steps:
             self._say("training", "training")
             self._train_and_predict(work)
             return True
         return self._idle(work)
 
+    def _begin_pass(self, work: OpenWork) -> None:
+        self._map.begin_pass(work.learner)
+        self._pace.pass_started()
+
     def _train_and_predict(self, work: OpenWork) -> None:
-        schedule = work.schedule
-        if self._watched and work.pace.may_predict():
-            if self._pass_is_due(work):
-                work.begin_pass()
-            job = schedule.next(schedule.view_level, beyond_view=True) if work.predictor else None
-            if job is not None:
-                started = time.monotonic()
-                self._predict(work, job)
-                work.pace.predicted(time.monotonic() - started, in_view=schedule.in_view(job.region))
+        if self._watched and self._pace.may_predict():
+            self._predict_in_view(work)
         started = time.monotonic()
         if work.learner.step(self._interrupted):
-            work.pace.trained(time.monotonic() - started)
+            self._pace.trained(time.monotonic() - started)
+        schedule = self._map.schedule
         self._report(work, schedule.count(schedule.view_level, beyond_view=False))
 
-    @staticmethod
-    def _pass_is_due(work: OpenWork) -> bool:
-        """Whether the view is worth predicting anew: soon after new labels, then less and less."""
-        learner = work.learner
-        steps = learner.step_count - work.pass_step
-        if work.revision > work.pass_revision or work.predictor is None:
-            # Counted from the first of them: where one stroke follows the other, the map must not wait for the last.
-            return learner.step_count - work.news_step >= learner.first_guess_steps
-        return work.view_done() and steps >= max(_PASS_STEPS, _PASS_GROWTH * learner.steps_since_labels)
+    def _predict_in_view(self, work: OpenWork) -> None:
+        if self._map.is_due(work.learner):
+            self._begin_pass(work)
+        current, schedule = self._map.current, self._map.schedule
+        job = schedule.next(schedule.view_level, beyond_view=True) if current else None
+        if current is not None and job is not None:
+            started = time.monotonic()
+            self._predict(work, current, job)
+            self._pace.predicted(time.monotonic() - started, in_view=schedule.in_view(job.region))
 
     def _idle(self, work: OpenWork) -> bool:
-        rests = work.mode == "training"
+        rests = self._mode is Mode.TRAINING
         if work.learner.step_count == 0:
             ready = "ready: press Train" if work.learner.ready else "draw strokes of two classes, then press Train"
-            self._say("waiting" if rests else work.mode, work.why_waiting() if rests else ready)
+            self._say("waiting" if rests else self._mode.value, work.why_waiting() if rests else ready)
             return False
-        if work.mode == "stopped":
-            self._report(work, work.schedule.count(0, beyond_view=True), last=True)
+        if self._mode is Mode.STOPPED:
+            self._report(work, self._map.schedule.count(0, beyond_view=True), last=True)
             self._say("stopped", "stopped: press Train to go on")
             return False
-        if work.predictor is None or work.pass_step != work.learner.step_count:
-            work.begin_pass()
+        if not self._map.knows(work.learner):
+            self._begin_pass(work)
         if self._next_job(work, view_first=True):
             self._say("resting" if rests else "paused", "predicting the rest of the image")
             return True
-        if not work.complete:
-            work.complete = True
+        if not self._map.complete:
+            self._map.completed()
             self._save(work, complete=True)
         text = "learnt these labels; waiting for new ones" if rests else "paused"
         self._say("resting" if rests else "paused", text)
@@ -251,37 +286,38 @@ class LiveSession:
 
     def _predict_everything(self, work: OpenWork) -> bool:
         self._say("predicting", "predicting the whole image")
-        if work.predictor is None:  # memory ran out, and the blocks are smaller now
-            work.begin_pass()
+        if self._map.current is None:  # memory ran out, and the blocks are smaller now
+            self._begin_pass(work)
         if not self._next_job(work, view_first=False):
-            work.predict_all = False
-            work.complete = True
+            self._whole = False
+            self._map.completed()
             self._save(work, complete=True, always=True, about="PredictAll")
         return True
 
     def _next_job(self, work: OpenWork, *, view_first: bool) -> bool:
         """Predict one job at full resolution, or first, at the resolution of the view, what is in view."""
-        schedule = work.schedule
+        current, schedule = self._map.current, self._map.schedule
         job = schedule.next(schedule.view_level, beyond_view=False) if view_first else None
         job = job or schedule.next(0, beyond_view=True)
-        if job is None:
+        if job is None or current is None:
             self._report(work, schedule.count(0, beyond_view=True), last=True)
             return False
-        self._predict(work, job)
+        self._predict(work, current, job)
         self._report(work, schedule.count(0, beyond_view=True))
         return True
 
-    def _predict(self, work: OpenWork, job: TileJob) -> None:
-        if work.predictor is not None:
-            self._emit(predict_job(work, work.predictor, job))
+    def _predict(self, work: OpenWork, current: Pass, job: TileJob) -> None:
+        tiles = predict_job(work, current, job)
+        self._map.schedule.done(job)
+        self._emit(tiles)
 
     def _shrink(self, work: OpenWork, error: BaseException) -> None:
         crops = work.learner.halve_micro_batch()
-        block = work.schedule.block
+        block = self._map.schedule.block
         if crops:
             text = f"Memory ran out; training goes on with {crops} crops at once, which is slower but the same."
         elif block > _SMALLEST_BLOCK:
-            work.use_block(block // 2)
+            self._map.use_block(block // 2)
             text = f"Memory ran out; prediction goes on in blocks of {block // 2} pixels."
         else:
             raise PartialSegError(
@@ -334,24 +370,24 @@ class LiveSession:
         """Say how far it is, a few times a second; the last word before a rest always, unless it was said."""
         done, total = blocks
         news = (work.learner.step_count, done, total)
-        if news == self._reported if last else not work.pace.may_report():
+        if news == self._reported if last else not self._pace.may_report():
             return
         self._reported = news
         self._emit(
             protocol.Progress(
                 step=work.learner.step_count,
                 loss=work.learner.take_loss(),
-                steps_per_second=work.pace.steps_per_second,
+                steps_per_second=self._pace.steps_per_second,
                 labelled=tuple(int(n) for n in work.labels.counts),
-                revision=work.revision,
+                revision=self._map.revision,
                 done=done,
                 total=total,
-                seconds_left=work.pace.seconds_left(done, total),
+                seconds_left=self._pace.seconds_left(done, total),
             )
         )
 
     def _save(self, work: OpenWork, *, complete: bool, always: bool = False, about: str = "") -> None:
-        if not always and not complete and work.saved_step == work.learner.step_count:
+        if not always and not complete and self._saved_step == work.learner.step_count:
             return
         path, failed = "", False
         try:
@@ -377,7 +413,7 @@ class LiveSession:
             self._emit(protocol.Problem(text, about=about))
             failed = True
         if not failed:
-            work.saved_step = work.learner.step_count
+            self._saved_step = work.learner.step_count
         if complete or not failed:
             # Whoever waits for the whole map has it in the shared arrays, whether or not it could be kept.
             self._emit(protocol.Saved(path, work.learner.step_count, complete, failed))

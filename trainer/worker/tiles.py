@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.region import Region
-    from trainer.predict.blocks import BlockPredictor
+    from trainer.worker.mapping import Pass
     from trainer.worker.open_work import OpenWork
     from trainer.worker.schedule import TileJob
 
 __all__ = ["predict_job"]
 
 
-def predict_job(work: OpenWork, predictor: BlockPredictor, job: TileJob) -> protocol.Tiles:
+def predict_job(work: OpenWork, current: Pass, job: TileJob) -> protocol.Tiles:
     """Predict a job, write classes and confidence into the shared arrays, and return what to tell the viewer.
 
     A job of a coarse level is predicted from the halved image, and each of its pixels written as a square; what is
@@ -33,7 +33,8 @@ def predict_job(work: OpenWork, predictor: BlockPredictor, job: TileJob) -> prot
         pixels = work.pixels(job.level)
         coarse = job.region.shrunk(factor)
         classes, confidence = (
-            _enlarged(part, factor, job.region) for part in predict_block(predictor, pixels.read, pixels.shape, coarse)
+            _enlarged(part, factor, job.region)
+            for part in predict_block(current.predictor, pixels.read, pixels.shape, coarse)
         )
     else:
         classes = np.full(job.region.shape, NOT_PREDICTED, np.uint8)
@@ -46,10 +47,7 @@ def predict_job(work: OpenWork, predictor: BlockPredictor, job: TileJob) -> prot
         work.prediction.array[part.slices] = classes[cut]
         work.confidence.array[part.slices] = confidence[cut]
         work.kept.mark(part)
-    work.schedule.done(job)
-    return protocol.Tiles(
-        tuple(protocol.Tile(part, work.pass_revision, work.pass_step, job.level) for part in job.parts)
-    )
+    return protocol.Tiles(tuple(protocol.Tile(part, current.revision, current.step, job.level) for part in job.parts))
 
 
 def _enlarged(coarse: NDArray[np.uint8], factor: int, region: Region) -> NDArray[np.uint8]:

@@ -332,8 +332,8 @@ def test_zoomed_out_the_view_is_predicted_coarsely_first_and_finely_at_rest(tmp_
     work = make_work(tmp_path)
     make_checkpoint(tmp_path / "other.pth")
     session, sent = open_from(work, tmp_path / "other.pth", lr=0.02)
-    session._open.schedule.set_view(Region.whole(SHAPE), 1.0)
-    session._open.schedule.view_level = session._open.learner.level = 1  # the image is too small to be halved by itself
+    session._map.schedule.set_view(Region.whole(SHAPE), 1.0)
+    session._map.schedule.view_level = session._open.learner.level = 1  # the image is too small to be halved by itself
     session.handle(protocol.LabelsChanged(strokes(work), 1))
     train(session, 80)
     tiles = [t for m in sent if isinstance(m, protocol.Tiles) for t in m.tiles]

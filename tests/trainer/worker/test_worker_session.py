@@ -89,12 +89,12 @@ def test_the_last_report_comes_however_soon_after_the_one_before(driver, work, m
     three_strokes(work)
     driver.handle(work.message, protocol.Train())
     driver.train_until(8)
-    clock = driver.session._open.pace
+    clock = driver.session._pace
     clock._report_at = float("inf")  # as if a report had just been made, whenever that is
     driver.handle(message)
     driver.slices(50)
     last = driver.of(protocol.Progress)[-1]
-    schedule = driver.session._open.schedule
+    schedule = driver.session._map.schedule
     assert (last.done, last.total) == schedule.count(0, beyond_view=True)
     assert last.step == driver.session._open.learner.step_count
     if isinstance(message, protocol.Pause):
@@ -238,8 +238,8 @@ def test_running_out_of_memory_leaves_no_gap_in_the_whole_map(driver, work, monk
             raise MemoryError
         return real(*arguments)
 
-    driver.session._open.use_block(256)
-    driver.session._open.begin_pass()
+    driver.session._map.use_block(256)
+    driver.session._begin_pass(driver.session._open)
     monkeypatch.setattr(live_session, "predict_job", predict_job)
     driver.slices(50)
     assert driver.of(protocol.Saved)[-1].complete
