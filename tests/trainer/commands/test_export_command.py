@@ -16,6 +16,7 @@ from command_helpers import contents, make_project, read, run
 from annotations.export.provenance import file_digest
 from annotations.prediction.kept_map import KeptPrediction
 from annotations.project.project import Project
+from trainer.opened import prepare as opening
 from trainer.opened.export import Content, write
 from trainer.opened.prepare import prepare
 
@@ -101,3 +102,22 @@ def test_an_export_refuses_names_before_it_writes(trained, tmp_path, monkeypatch
 def test_without_a_network_there_is_no_map_to_export(tmp_path, capsys):
     assert run("export", make_project(tmp_path), tmp_path / "map.tif") == 2
     assert "Train first: partialseg train" in capsys.readouterr().err
+
+
+def test_a_map_that_is_written_while_it_is_read_is_no_whole_one(trained, tmp_path, monkeypatch):
+    project = tmp_path / "field.partialseg"
+    shutil.copytree(trained, project)
+    shutil.copy(trained.parent / "field.tif", tmp_path)
+    home, real = project / "images" / "1", opening.load_prediction
+
+    def load(*arguments, **more):
+        found = real(*arguments, **more)
+        KeptPrediction(home, (200, 300)).completed(project / "project.json", 26)
+        return found
+
+    with_it = prepare(project, lock="none", shown=False)
+    monkeypatch.setattr(opening, "load_prediction", load)
+    without = prepare(project, lock="none", shown=False)
+    assert (with_it.made_by.step, without.made_by) == (25, None)
+    with_it.close()
+    without.close()

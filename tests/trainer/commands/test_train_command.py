@@ -56,7 +56,8 @@ def test_a_project_that_is_open_elsewhere_is_not_trained(tmp_path, capsys):
     with Project.open(folder):
         before = contents(folder)
         assert run("train", folder, "--steps", "1") == 2
-        assert "open in another viewer" in capsys.readouterr().err
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {folder}: open in another viewer")
         assert contents(folder) == before
 
 
@@ -80,17 +81,21 @@ def test_what_is_no_project_is_refused_and_nothing_made(truth, tmp_path, capsys)
     assert list(tmp_path.iterdir()) == [truth]
 
 
-def test_ctrl_c_saves_what_is_learnt(tmp_path, threads, monkeypatch, capsys):
-    project = make_project(tmp_path)
+def stop_at_step(monkeypatch, number):
     real = LiveLearner.step
 
     def step(self, cancelled):
         made = real(self, cancelled)
-        if self.step_count == 4:
+        if self.step_count == number:
             signal.raise_signal(signal.SIGINT)
         return made
 
     monkeypatch.setattr(LiveLearner, "step", step)
+
+
+def test_ctrl_c_saves_what_is_learnt(tmp_path, threads, monkeypatch, capsys):
+    project = make_project(tmp_path)
+    stop_at_step(monkeypatch, 4)
     assert run("train", project) == 130
     assert "step 0 to 4" in capsys.readouterr().err
     assert load_checkpoint(project / "weights" / "best_model.pth").step == 4
@@ -106,6 +111,18 @@ def test_what_cannot_be_saved_ends_with_the_reason(tmp_path, threads, monkeypatc
 
     monkeypatch.setattr(live_session, "save_work", full)
     assert run("train", project, "--steps", "2") == 2
+    assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_ctrl_c_does_not_claim_to_have_saved_what_it_could_not(tmp_path, threads, monkeypatch, capsys):
+    project = make_project(tmp_path)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(live_session, "save_work", full)
+    stop_at_step(monkeypatch, 4)
+    assert run("train", project) == 2
     assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
 
 

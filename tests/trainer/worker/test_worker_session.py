@@ -240,6 +240,7 @@ def test_running_out_of_memory_leaves_no_gap_in_the_whole_map(driver, work, monk
 
     driver.session._map.use_block(256)
     driver.session._begin_pass(driver.session._open)
+    driver.session._open.learner.micro_batch = 1  # no crops left to spare
     monkeypatch.setattr(live_session, "predict_job", predict_job)
     driver.slices(50)
     assert driver.of(protocol.Saved)[-1].complete
@@ -248,20 +249,20 @@ def test_running_out_of_memory_leaves_no_gap_in_the_whole_map(driver, work, monk
 
 def test_nobody_watching_the_map_is_made_at_rest(work):
     sent = []
-    session = LiveSession(sent.append, rest_steps=5, watched=False)
+    session = LiveSession(sent.append, rest_steps=20, watched=False)
     session.handle(work.message)
     session.handle(protocol.LabelsChanged(three_strokes(work), 1))
     session.handle(protocol.Train())
     while session.work():
         pass
     tiles = [t for m in sent if isinstance(m, protocol.Tiles) for t in m.tiles]
-    assert {t.step for t in tiles} == {5}
+    assert {t.step for t in tiles} == {20}
     assert (work.prediction() != 255).all()
-    assert kept.made_by(work.folder).step == 5
+    assert kept.made_by(work.folder).step == 20
     session.handle(protocol.LabelsChanged((work.draw((90, 95), (20, 60), 0),), 2))
     session.work()
     session.handle(protocol.Save())
-    assert kept.made_by(work.folder).step == 5  # nothing is shown of the new step yet
+    assert kept.made_by(work.folder).step == 20  # nothing is shown of the new step yet
     session.handle(protocol.Pause())
     session.work()
     session.handle(protocol.Save())
