@@ -5,7 +5,7 @@ Nothing here imports torch, so the viewer may use it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from trainer.plain import ConfigError, check_numbers, from_plain, to_plain
@@ -71,6 +71,12 @@ class ModelConfig:
             raise ConfigError("a bottleneck of half the channels needs model.name unet and model.upsampling bilinear")
         if self.align_corners and self.upsampling != "bilinear":
             raise ConfigError("align_corners is for model.upsampling bilinear: transposed convolutions have no corners")
+
+    def of_kind(self, name: ModelName) -> ModelConfig:
+        """Return the same settings for a network of this name, without those that are for the other alone."""
+        deep = self.deep_supervision and name == "unetplusplus"
+        bottleneck = self.bottleneck if name == "unet" else "full"
+        return replace(self, name=name, deep_supervision=deep, bottleneck=bottleneck)
 
     @property
     def multiple(self) -> int:
@@ -276,7 +282,9 @@ class LiveConfig:
     spoil; everything; or first the one, and the convolutions too once there are enough labels and corrections. From
     random weights everything is trained in any case."""
     lr: float = 0.002
-    """Learning rate after new labels, of AdamW; it sinks slowly while none arrive. From random weights 0.003."""
+    """Learning rate after new labels, of AdamW, where it starts from weights; it sinks slowly while none arrive."""
+    scratch_lr: float = 0.003
+    """The same from random weights, which have farther to go."""
     anchor: float = 0.1
     """How far each step draws the trained weights back to those that it started from, while little is labelled: few
     strokes say little, and what was known before is not to be forgotten for them. The pull gives way to labels, and
@@ -304,6 +312,7 @@ class LiveConfig:
         check_numbers(
             self,
             lr=(_TINY, 10),
+            scratch_lr=(_TINY, 10),
             muon_lr=(_TINY, 10),
             anchor=(0, 1),
             weight_decay=(0, 100),

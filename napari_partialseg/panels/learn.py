@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -23,10 +23,11 @@ from qtpy.QtWidgets import (
 
 from napari_partialseg.panels.loss_plot import LossPlot
 from napari_partialseg.words import ElidedLabel, as_text
-from trainer.config import DeviceConfig, ModelConfig, WorkConfig
+from trainer.config import WorkConfig
 
 if TYPE_CHECKING:
     from trainer import protocol
+    from trainer.config import ModelName
 
 __all__ = ["LearnPanel"]
 
@@ -41,7 +42,7 @@ _COLOURS = {
     "died": "#e4572e",
 }
 _STILL = frozenset({"starting", "waiting", "stopped", "died"})  # neither learning nor predicting
-_MODELS = {"UNet": "unet", "UNet++": "unetplusplus"}
+_MODELS: Final[dict[str, ModelName]] = {"UNet": "unet", "UNet++": "unetplusplus"}
 _WIDTHS = (8, 16, 32, 64)
 _STARTS = {"starter weights": "starter", "nothing": "none"}
 _OTHER = "a checkpoint…"
@@ -219,20 +220,9 @@ class LearnPanel(QWidget):
     def config(self) -> WorkConfig:
         """Return the configuration that is chosen."""
         base = self._config
-        name = _MODELS[self._model.currentText()]
-        model = ModelConfig(
-            name=name,  # type: ignore[arg-type]  # one of the two by construction
-            width=int(self._width.currentText()),
-            levels=base.model.levels,
-            deep_supervision=base.model.deep_supervision and name == "unetplusplus",
-            norm=base.model.norm,
-            upsampling=base.model.upsampling,
-        )
-        device = DeviceConfig(
-            device=self._where.currentText(),  # type: ignore[arg-type]  # one of the three by construction
-            precision=base.device.precision,
-            threads=base.device.threads,
-        )
+        width = int(self._width.currentText())
+        model = replace(base.model.of_kind(_MODELS[self._model.currentText()]), width=width)
+        device = replace(base.device, device=self._where.currentText())
         live = replace(base.live, start=self._chosen_start())
         return WorkConfig(model, live, base.augment, device, base.predict)
 

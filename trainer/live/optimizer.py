@@ -21,7 +21,6 @@ _REVIVAL = 4.0  # new labels raise it to this many times their share of all labe
 _LEAST_REVIVAL = 0.3  # ... but at least to this
 _RISE_STEPS = 30  # over which it rises at the very beginning, from weights
 _FRESH_RATE = 4.0  # times the learning rate, for a last layer that starts from nothing
-_SCRATCH_RATE = 3e-3  # from random weights
 # Labelled pixels that halve the pull towards what it started from; and those among them that were drawn while a map was
 # there: a person draws these where it is wrong, so they say far more of what the start does not know.
 _LABELLED, _CORRECTED = 30_000, 2_000
@@ -75,7 +74,7 @@ class LiveOptimizer:
             elif weight.requires_grad:
                 slow.append(weight)
         self._anchor = [(weight, weight.detach().clone()) for weight in [*slow, *self._kernels]] if started else []
-        rate = live.lr if started else _SCRATCH_RATE
+        rate = live.lr if started else live.scratch_lr
         groups: list[dict[str, Any]] = [{"params": slow, "lr": rate}, {"params": fresh, "lr": _FRESH_RATE * rate}]
         # From random weights, a few hundred steps with few labels are no better with Muon.
         self.optimizers = optimizers_for(groups, live.weight_decay, self._kernels, live.muon_lr)

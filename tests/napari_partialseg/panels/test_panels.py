@@ -158,6 +158,7 @@ def configurations():
             width=st.sampled_from([4, 8, 16, 24, 32, 64]),
             levels=st.integers(2, 6),
             upsampling=st.sampled_from(["transposed", "bilinear"]),
+            init=st.sampled_from(["he", "torch"]),
         ),
     )
     devices = st.builds(
