@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import warnings
@@ -16,6 +15,7 @@ import torch
 
 from annotations.classes import ClassScheme
 from annotations.disk.files import replacing
+from annotations.disk.full import disk_is_full
 from annotations.errors import PartialSegError
 from trainer.config import ModelConfig, from_plain, to_plain
 from trainer.imagery import Imagery
@@ -218,8 +218,9 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, training: dict[str
         cause = error
         while cause.__context__ is not None and not isinstance(cause, OSError):
             cause = cause.__context__  # type: ignore[assignment]  # any exception may be a context
-        full = getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        way_out = "The disk is full: free some space." if full else "Choose a folder that can be written."
+        way_out = (
+            "The disk is full: free some space." if disk_is_full(cause) else "Choose a folder that can be written."
+        )
         raise CheckpointError(
             f"{path}: the checkpoint cannot be written ({cause}). {way_out} The earlier one is kept."
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pyogrio.errors import DataLayerError, DataSourceError, FieldError
 from rasterio.errors import RasterioError
 
+from annotations.disk.full import why_not_written
 from annotations.errors import PartialSegError
 from annotations.export.targets import shown
 
@@ -44,9 +44,7 @@ def unwritten(path: Path) -> Iterator[None]:
 
 def could_not_write(path: Path, error: Exception) -> PartialSegError:
     """Return what to tell of a file that could not be written, an older one of that name being untouched."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    reason = "the disk is full" if full else str(error).encode("utf-8", "replace").decode()
     return PartialSegError(
-        f"{shown(path)}: could not be written ({reason}). "
+        f"{shown(path)}: could not be written ({why_not_written(error)}). "
         "Make room or choose another folder; an older file is as it was."
     )

@@ -11,7 +11,6 @@ members in this one's place.
 
 from __future__ import annotations
 
-import errno
 import json
 import mmap
 import os
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotations.disk.files import write_atomically
+from annotations.disk.full import disk_is_full, why_not_written
 from annotations.errors import PartialSegError
 
 if TYPE_CHECKING:
@@ -84,12 +84,12 @@ class SharedArray:
                 os.replace(temporary, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            if error.errno == errno.ENOSPC:
+            if disk_is_full(error):
                 raise PartialSegError(
                     f"{path}: the disk is full; the map in view needs {size / 1e6:.0f} MB there. "
                     "Free some space and open the project again; your labels are untouched."
                 ) from error
-            raise PartialSegError(f"{path}: cannot be written ({error.strerror}).") from error
+            raise PartialSegError(f"{path}: cannot be written ({why_not_written(error)}).") from error
         return cls.open(path, shape)
 
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 
 from annotations.classes import UNLABELLED, ClassScheme, check_labels
 from annotations.disk.files import write_atomically
+from annotations.disk.full import disk_is_full, why_not_written
 from annotations.errors import LabelError, PartialSegError, ProjectError
 from annotations.region import Region
 from annotations.store.checking import read_checked
@@ -385,11 +385,10 @@ class LabelStore:
             self.on_saved(work.region)
 
     def _failed(self, error: Exception) -> Exception:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full" if full else str(error) or type(error).__name__
         told = PartialSegError(
-            f"{self.folder}: the labels could not be saved: {reason}. Nothing is lost while this window is open. "
-            f"{'Make room' if full else 'Check the disk'}; saving is tried again every second."
+            f"{self.folder}: the labels could not be saved: {why_not_written(error)}. Nothing is lost while this "
+            f"window is open. {'Make room' if disk_is_full(error) else 'Check the disk'}; saving is tried again every "
+            "second."
         )
         told.__cause__ = error
         if self.on_error is not None:

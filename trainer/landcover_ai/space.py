@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from annotations.disk.full import disk_is_full
 from trainer.landcover_ai.layout import DatasetError
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def require_space(folder: Path, needed: int) -> None:
 
 def disk_error(path: Path, error: OSError) -> DatasetError:
     """Return the error for a file that cannot be written."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    way = "The disk is full: make room" if full else "Allow writing to the folder"
+    way = "The disk is full: make room" if disk_is_full(error) else "Allow writing to the folder"
     return DatasetError(
         f"{path}: cannot be written ({error.strerror or error}). {way}, or choose a folder on another disk; the same "
         "command goes on from what is there."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
+from annotations.disk.full import disk_is_full, why_not_written
 from annotations.disk.room import need_disk
 from annotations.errors import PartialSegError
 from annotations.export.targets import GEOTIFF, check_target, shown
@@ -128,7 +129,7 @@ class BlockStore:
                 if hasattr(os, "posix_fallocate"):
                     os.posix_fallocate(self._file.fileno(), 0, shape[0] * shape[1])
             except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                if disk_is_full(error) or error.errno == errno.EFBIG:
                     self._file.close()
                     raise
                 # Not every file system can set room aside; the writing will tell.
@@ -184,9 +185,7 @@ class _Writing:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if isinstance(value, OSError):
-            full = value.errno in (errno.ENOSPC, errno.EDQUOT)
-            reason = "the disk is full" if full else (value.strerror or str(value))
             raise PartialSegError(
-                f"{self._target}: the confidence cannot be written ({reason}). Make room or choose another folder; an "
-                "older file is as it was."
+                f"{self._target}: the confidence cannot be written ({why_not_written(value)}). Make room or choose "
+                "another folder; an older file is as it was."
             ) from value

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from annotations.disk.full import why_not_written
 from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain
@@ -395,11 +396,10 @@ class LiveSession:
                 path = str(save_work(work.weights, work.learner))
         except Exception as error:  # whatever torch, the disk or the codecs raise: the worker goes on
             failed = True
-            reason = getattr(error, "strerror", None) or str(error)
             self._emit(
                 protocol.Problem(
-                    f"{work.weights}: the network could not be saved ({reason}). The last saved one is still there and "
-                    "training goes on; free some space. Your labels are saved apart.",
+                    f"{work.weights}: the network could not be saved ({why_not_written(error)}). The last saved one "
+                    "is still there and training goes on; free some space. Your labels are saved apart.",
                     about=about,
                 )
             )
@@ -408,7 +408,7 @@ class LiveSession:
             if complete and path:
                 work.kept.completed(Path(path), work.learner.step_count)
         except Exception as error:
-            reason = getattr(error, "strerror", None) or str(error)
+            reason = why_not_written(error)
             text = f"{work.kept.folder}: the map could not be kept ({reason}). It is in view, and can be exported."
             self._emit(protocol.Problem(text, about=about))
             failed = True

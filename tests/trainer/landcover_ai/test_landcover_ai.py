@@ -79,7 +79,7 @@ def test_patches_are_read_from_their_places(folder: Path) -> None:
     [
         ("a-1_9", r"train.txt: there is no patch a-1_9 in .*a-1.tif: .* has cells 0 to 8"),
         ("a-1_2", r"there is no patch a-1_2 .* cut off"),
-        ("a-1_x", "'a-1_x' is no patch name"),
+        ("a-1_x", "'a-1_x' is not a patch name"),
         ("c_0", r"images/c.tif: is missing, but .*train.txt lists the patch c_0"),
         ("a-1_0 a-1_0", "the patch a-1_0 is listed twice"),
         ("", "lists no patch"),

@@ -201,7 +201,7 @@ def test_a_full_disk_is_told_and_training_goes_on(driver, work, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(live_files, "save_checkpoint", full)
         driver.handle(protocol.Save())
-    assert "No space left" in driver.of(protocol.Problem)[-1].text
+    assert "could not be saved (the disk is full)" in driver.of(protocol.Problem)[-1].text
     driver.train_until(6)
     driver.handle(protocol.Save())
     assert driver.of(protocol.Saved)[-1].step == 6
