@@ -1,4 +1,4 @@
-"""What the hand holds: the class and the tool, one state of both, whoever changes it.
+"""What the hand holds: the class and the tool, one state of both, whoever changes it; and the keys of the tools.
 
 Napari's layers hold it (selected label, modes, active layer); the panel, napari's own controls and the keys all change
 it there, and all follow it from here. A second copy in the panel would go wrong at the first key that it does not know.

@@ -1,4 +1,4 @@
-"""What the live learner starts from: the weights that ship with the tool, a checkpoint, or nothing."""
+"""Loads what the live learner may start from: the weights that ship with the tool, a checkpoint, or nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STARTER: Final = "starter"
 NOTHING: Final = "none"
 """The name in the configuration for random weights."""
 STARTER_PATH: Final = Path(__file__).parents[1] / "weights" / "starter.pth"
-"""Made by `python -m trainer.starter`; see docs/starter.md."""
+"""Made by `python -m trainer.starter`; see docs/learner.md."""
 
 
 def load_start(start: str) -> Checkpoint | None:

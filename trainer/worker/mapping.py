@@ -1,4 +1,4 @@
-"""Which block of the map is next, and with which weights: passes over the image, each with those of a moment."""
+"""With which weights the map is made: passes over the image, each with those of a moment."""
 
 from __future__ import annotations
 

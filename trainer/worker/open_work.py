@@ -1,4 +1,4 @@
-"""An orthophoto open for learning: its pixels, labels, network and the prediction that grows."""
+"""What is open for learning: pixels, labels and network, and the choice of the weights that it starts from."""
 
 from __future__ import annotations
 
