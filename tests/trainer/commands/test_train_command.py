@@ -111,7 +111,7 @@ def test_what_cannot_be_saved_ends_with_the_reason(tmp_path, threads, monkeypatc
 
     monkeypatch.setattr(live_session, "save_work", full)
     assert run("train", project, "--steps", "2") == 2
-    assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
+    assert "the disk is full" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_ctrl_c_does_not_claim_to_have_saved_what_it_could_not(tmp_path, threads, monkeypatch, capsys):
@@ -123,7 +123,7 @@ def test_ctrl_c_does_not_claim_to_have_saved_what_it_could_not(tmp_path, threads
     monkeypatch.setattr(live_session, "save_work", full)
     stop_at_step(monkeypatch, 4)
     assert run("train", project) == 2
-    assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
+    assert "the disk is full" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_training_ends_when_its_time_is_up(tmp_path, threads):
