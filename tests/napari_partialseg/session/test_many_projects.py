@@ -16,7 +16,7 @@ from viewer_helpers import on_disk, stroke
 # napari collects garbage at every layer that goes, two seconds a project: more of them where somebody asks.
 _PROJECTS = int(os.environ.get("PARTIALSEG_PROJECTS", "8"))
 _ALONE = "PARTIALSEG_ALONE"
-_WARM_UP = 3  # caches of napari, GDAL and zarr fill with the first ones
+_WARM_UP = max(3, _PROJECTS // 4)  # caches of napari, GDAL and zarr fill with the first ones
 
 
 def settle():
