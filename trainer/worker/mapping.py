@@ -72,7 +72,7 @@ class Mapping:
         view, level = self.schedule.view, self.schedule.view_level
         self.schedule = TileSchedule(self._shape, block)
         self.schedule.set_view(view, 2.0**level)
-        self.current = None
+        self.current = self._complete = None
         self._news_step = 0
 
     def labels_changed(self, regions: Iterable[Region], revision: int, step: int) -> None:

@@ -85,14 +85,16 @@ class LiveSession:
         self._reported = (-1, 0, 0)
         self._mode = Mode.STOPPED
         self._whole = False  # the whole map was asked for: it comes first, then the mode goes on
-        self._map = Mapping((1, 1), 1)
-        self._begin()
+        self._map: Mapping  # these four are of what is open
+        self._pace: Pace
+        self._save_at: float
+        self._saved_step: int
 
-    def _begin(self) -> None:
+    def _begin(self, work: OpenWork) -> None:
         """Begin to learn what is open."""
         self._pace = Pace(time.monotonic)
         self._save_at = time.monotonic() + _SAVE_SECONDS
-        self._saved_step = 0 if self._open is None else self._open.learner.step_count
+        self._saved_step = work.learner.step_count
 
     @property
     def opened(self) -> bool:
@@ -130,7 +132,7 @@ class LiveSession:
             self._refused = None
             self._mode, self._whole = Mode.STOPPED, False
             self._map = Mapping(work.image.shape, work.config.predict.block)
-            self._begin()
+            self._begin(work)
             self._announce()
         elif isinstance(message, protocol.Unknown):
             self._emit(protocol.Problem(f"The worker passed over a message: {message.reason}"))
@@ -185,7 +187,7 @@ class LiveSession:
             work.restart(config)
             work.learner.look_at(self._map.schedule.view_level)
             self._map.use_block(config.predict.block)
-            self._begin()
+            self._begin(work)
             self._announce()
         elif isinstance(message, protocol.PredictAll):
             if work.learner.step_count == 0:
