@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.effort import Run
+    from benchmarks._effort_run import Run
 
 __all__ = ["write_report"]
 

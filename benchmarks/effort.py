@@ -22,7 +22,7 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,65 +38,21 @@ from annotations.store.mask import read_mask
 from benchmarks._annotator import POLICIES, Annotator
 from benchmarks._drivers import Driver, open_driver
 from benchmarks._effort_report import write_report
+from benchmarks._effort_run import Moment, Run
 from benchmarks._forest import Forest
 from trainer.config import LiveConfig, WorkConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Moment", "Run", "main"]
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The map at one time.
-
-    Parameters
-    ----------
-    seconds : float
-        Since Train was pressed.
-    strokes, labelled, step : int
-        Strokes drawn, pixels labelled, and training steps made.
-    miou : float
-        Of the map as shown.
-    """
-
-    seconds: float
-    strokes: int
-    labelled: int
-    step: int
-    miou: float
-
-
-@dataclass(frozen=True)
-class Run:
-    """One learner, one policy, one seed."""
-
-    learner: str
-    policy: str
-    seed: int
-    moments: tuple[Moment, ...]
-
-    def at(self, seconds: float) -> float:
-        """Return the mIoU of the map as it was shown at a time."""
-        before = [m.miou for m in self.moments if m.seconds <= seconds + 0.05]
-        return before[-1] if before else 0.0
-
-    def worst_fall(self, after: float) -> float:
-        """Return how far the mIoU fell below its best so far, at the most, after some seconds."""
-        best = worst = 0.0
-        for moment in self.moments:
-            best = max(best, moment.miou)
-            if moment.seconds >= after:
-                worst = max(worst, best - moment.miou)
-        return worst
+__all__ = ["main"]
 
 
 class Watch:
     """Notes the score while time passes."""
 
     def __init__(self, driver: Driver, truth: NDArray[np.int8], n_classes: int, every: float) -> None:
-        self._hand = driver
+        self._driver = driver
         self._truth = truth
         self._n = n_classes
         self._every = every
@@ -112,9 +68,9 @@ class Watch:
     def note(self) -> Moment:
         """Score the map as it is now."""
         now = self.seconds
-        score = mean_iou(np.array(self._hand.prediction), self._truth, self._n)
-        labelled = int(np.count_nonzero(self._hand.labels >= 0))
-        moment = Moment(now, self.strokes, labelled, self._hand.step, score)
+        score = mean_iou(np.array(self._driver.prediction), self._truth, self._n)
+        labelled = int(np.count_nonzero(self._driver.labels >= 0))
+        moment = Moment(now, self.strokes, labelled, self._driver.step, score)
         self.moments.append(moment)
         return moment
 
@@ -122,7 +78,7 @@ class Watch:
         """Let time pass, scoring now and then."""
         while self.seconds < seconds:
             due = (self.moments[-1].seconds if self.moments else 0.0) + self._every
-            self._hand.wait(max(min(due, seconds) - self.seconds, 0.01))
+            self._driver.wait(max(min(due, seconds) - self.seconds, 0.01))
             if self.seconds >= due - 0.02:
                 self.note()
 
