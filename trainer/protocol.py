@@ -238,7 +238,7 @@ class Progress(Message):
     revision : int
         The last change of the labels that training knows of.
     done, total : int
-        Blocks predicted and to predict in the present pass.
+        Blocks predicted and to predict in the present pass; 0 of 0 before the first one.
     seconds_left : float or None
         Estimate for the present pass.
     """

@@ -259,7 +259,7 @@ class LearnPanel(QWidget):
         if message.loss is not None:
             self._figures["loss"].setText(f"{message.loss:.3f}")
             self.plot.add(message.step, message.loss)
-        self._bar.show_blocks(message.done, message.total, message.seconds_left)
+        self._bar.show_blocks(message.done, message.total, message.seconds_left, learnt=message.step > 0)
 
     def show_score(self, score: float | None) -> None:
         """Show the mIoU against the truth."""
@@ -277,8 +277,9 @@ class _Bar(QProgressBar):
         self.setStyleSheet(f"QProgressBar {{ min-height: {self.height()}px; max-height: {self.height()}px; }}")
         self.show_blocks(0, 0, None)
 
-    def show_blocks(self, done: int, total: int, seconds: float | None) -> None:
-        """Show a pass of prediction; of 0 blocks when there is none."""
+    def show_blocks(self, done: int, total: int, seconds: float | None, *, learnt: bool = False) -> None:
+        """Show a pass of prediction; of 0 blocks when there is none: a learnt project may show the map that it kept."""
+        self._none = "not predicting" if learnt else "no map yet"
         self.setMaximum(max(total, 1))
         self.setValue(done)
         self.show_left(seconds if done < total else None)
@@ -286,7 +287,7 @@ class _Bar(QProgressBar):
     def show_left(self, seconds: float | None) -> None:
         """Show how long the rest takes, or None."""
         if self.maximum() == 1 and self.value() == 0:
-            self.setFormat("no map yet")
+            self.setFormat(self._none)
             return
         left = "" if seconds is None else f", {_duration(seconds)} left"
         self.setFormat(f"map: %v of %m blocks{left}")

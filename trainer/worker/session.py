@@ -272,7 +272,9 @@ class LiveSession:
             self._say("waiting" if rests else self._mode.value, work.why_waiting() if rests else ready)
             return False
         if self._mode is Mode.STOPPED:
-            self._report(work, self._map.schedule.count(0, beyond_view=True), last=True)
+            # Before the first pass the map in view, if any, is the one that was kept: none of its blocks is to be done.
+            blocks = self._map.schedule.count(0, beyond_view=True) if self._map.current else (0, 0)
+            self._report(work, blocks, last=True)
             self._say("stopped", "stopped: press Train to go on")
             return False
         if not self._map.knows(work.learner):

@@ -230,6 +230,14 @@ def test_what_the_worker_tells_is_shown(learn):
     assert "0.512" not in shown(learn)
 
 
+def test_before_the_first_pass_no_block_is_said_to_be_missing(learn):
+    for step, said in ((0, "no map yet"), (67, "not predicting")):
+        learn.show_progress(protocol.Progress(step, None, 0.0, (), 0, 0, 0, None))
+        assert learn._bar.text() == said
+    learn.show_progress(protocol.Progress(67, None, 0.0, (), 0, 0, 16, None))
+    assert learn._bar.text() == "map: 0 of 16 blocks"
+
+
 def test_progress_without_a_loss_or_blocks_is_no_error(learn):
     learn.show_progress(protocol.Progress(0, None, 0.0, (), 0, 0, 0, None))
     assert learn.plot.values == []

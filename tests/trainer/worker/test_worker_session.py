@@ -155,6 +155,22 @@ def test_it_goes_on_from_its_checkpoint(work):
     second.handle(protocol.Shutdown())
 
 
+def test_opened_again_the_kept_map_is_not_called_unfinished(driver, work):
+    driver.handle(work.message)
+    driver.handle(protocol.LabelsChanged(three_strokes(work), 1), protocol.Train())
+    driver.train_until(3)
+    driver.handle(protocol.Pause())
+    driver.slices(50)
+    assert driver.of(protocol.Saved)[-1].complete
+    driver.handle(protocol.Shutdown())
+    again = Driver(work)
+    again.handle(work.message)
+    again.slices(3)
+    last = again.of(protocol.Progress)[-1]
+    assert (last.step, last.done, last.total) == (3, 0, 0)
+    again.handle(protocol.Shutdown())
+
+
 def test_the_checkpoint_loads_with_torchs_defaults(driver, work):
     three_strokes(work)
     driver.handle(work.message, protocol.Train())
