@@ -232,6 +232,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session.progress.connect(self.learn.show_progress)
         session.saved.connect(lambda message: message.failed or self.banner.clear(_WEIGHTS))
         session.problem.connect(self._problem)
+        session.explained.connect(self.banner.explain)
         session.over.connect(self.banner.take_back)
         session.on_disk.connect(self._labels_on_disk)
         session.not_on_disk.connect(self._labels_not_on_disk)

@@ -1,14 +1,16 @@
 """The messages between viewer and worker: one frozen dataclass each, sent as a line of JSON.
 
-A line is {"v": 1, "type": "LabelsChanged", ...fields}. A message that the reader does not know becomes `Unknown`,
-which is reported and otherwise passed over, so that a newer viewer and an older worker still talk. No torch here.
+A line is {"v": 1, "type": "LabelsChanged", ...fields}. What can be added without harm, a message or a field, leaves the
+version as it is: an unknown field is passed over, an unknown message becomes `Unknown`, which is reported and otherwise
+passed over. What changes the meaning of a line is a new version, and a line of another version becomes `Unknown` too;
+only `Hello` is always read, so that the viewer can say that the two do not fit. No torch here.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 from annotations.region import Region  # noqa: TC001  (decode resolves the annotations at run time)
 from trainer.config import ConfigError, from_plain, to_plain
@@ -30,6 +32,7 @@ __all__ = [
     "SetClasses",
     "Shutdown",
     "StartAfresh",
+    "State",
     "Status",
     "Stop",
     "Tile",
@@ -41,8 +44,11 @@ __all__ = [
     "encode",
 ]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION: Final = 1
 _MOST_REGIONS = 1000
+
+State = Literal["starting", "waiting", "training", "paused", "predicting", "resting", "stopped"]
+"""What the worker is doing, in one word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,15 @@ class Shutdown(Message):
 
 @dataclass(frozen=True, slots=True)
 class Hello(Message):
-    """The worker runs; the first message, sent before torch is imported."""
+    """The worker runs; the first message, sent before torch is imported.
+
+    Parameters
+    ----------
+    pid : int
+        The number of its process.
+    protocol : int
+        The version of the messages that it speaks; a viewer of another one has nothing more to do with it.
+    """
 
     pid: int
     protocol: int = PROTOCOL_VERSION
@@ -212,12 +226,12 @@ class Status(Message):
     Parameters
     ----------
     state : str
-        "starting", "waiting", "training", "paused", "predicting", "resting" or "stopped".
+        One of `State`.
     text : str
         The same for people, with the reason for waiting.
     """
 
-    state: str
+    state: State
     text: str
 
 
@@ -348,7 +362,10 @@ def encode(message: Message) -> bytes:
 
 
 def decode(line: bytes | str) -> Message:
-    """Return the message in a line; `Unknown`, with the reason, when this version does not know it."""
+    """Return the message in a line; `Unknown`, with the reason, when this version does not know it.
+
+    A line without a version counts as one of this version.
+    """
     text = line.decode(errors="replace") if isinstance(line, bytes) else line
     text = text.strip()
     try:
@@ -356,6 +373,9 @@ def decode(line: bytes | str) -> Message:
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, a thousand brackets
         return Unknown(text[:500], f"not JSON: {getattr(error, 'msg', None) or str(error)[:200]}")
     name = content.get("type") if isinstance(content, dict) else None
+    version = content.get("v", PROTOCOL_VERSION) if isinstance(content, dict) else PROTOCOL_VERSION
+    if version != PROTOCOL_VERSION and name != Hello.__name__:
+        return Unknown(text[:500], f"it is of protocol {str(version)[:20]}, and this is protocol {PROTOCOL_VERSION}")
     if not isinstance(name, str) or name not in _KINDS:
         return Unknown(text[:500], f"no message of protocol {PROTOCOL_VERSION} is called {str(name)[:80]!r}")
     try:

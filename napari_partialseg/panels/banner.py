@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -124,6 +124,11 @@ class Banner(QFrame):
         """
         self._messages = [m for m in self._messages if m.text != text and not (alone and cause and m.cause == cause)]
         self._messages.append(_Message(text, action, way_out, detail, cause))
+        self._show()
+
+    def explain(self, text: str, detail: str) -> None:
+        """Add details for a bug report to a message that is there, by its very text."""
+        self._messages = [replace(m, detail=detail) if m.text == text else m for m in self._messages]
         self._show()
 
     def clear(self, cause: str) -> None:

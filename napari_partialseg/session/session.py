@@ -61,6 +61,8 @@ class Session(QObject):
         Messages of the worker.
     problem(text)
         Something the user should know.
+    explained(text, detail)
+        What helps in a bug report, to a problem that was told just before.
     over(text)
         What was said as a problem holds no more.
     worker_died(text)
@@ -80,6 +82,7 @@ class Session(QObject):
     progress = Signal(object)
     saved = Signal(object)
     problem = Signal(str)
+    explained = Signal(str, str)
     over = Signal(str)
     worker_died = Signal(str)
     labels_changed = Signal()
@@ -267,22 +270,28 @@ class Session(QObject):
             self.client.send(protocol.Train())
 
     def _receive(self, message: protocol.Message) -> None:
-        if isinstance(message, protocol.Tiles):
-            self.tiles.add(message)
-        elif isinstance(message, protocol.Progress):
-            self.step = message.step
-            self.progress.emit(message)
-        elif isinstance(message, protocol.Status):
-            self.status.emit(message)
-        elif isinstance(message, protocol.Opened):
-            self.step = message.step
-            self.opened.emit(message)
-        elif isinstance(message, protocol.Saved):
-            self.saved.emit(message)
-        elif isinstance(message, protocol.Problem) and not message.fatal:
-            self.problem.emit(message.text)
-        elif isinstance(message, protocol.Unknown):
-            self.problem.emit(f"The worker said something this viewer does not know: {message.reason}")
+        match message:
+            case protocol.Tiles():
+                self.tiles.add(message)
+            case protocol.Progress():
+                self.step = message.step
+                self.progress.emit(message)
+            case protocol.Status():
+                self.status.emit(message)
+            case protocol.Opened():
+                self.step = message.step
+                self.opened.emit(message)
+            case protocol.Saved():
+                self.saved.emit(message)
+            case protocol.Problem(fatal=False):
+                self._tell(message.text, message.detail)
+            case protocol.Unknown(line=line, reason=reason):
+                self._tell(f"The worker said something this viewer does not know: {reason}", line)
+
+    def _tell(self, text: str, detail: str) -> None:
+        self.problem.emit(text)
+        if detail:
+            self.explained.emit(text, detail)
 
     def _worker_gone(self, text: str) -> None:
         self.worker_died.emit(f"{text} All your labels are safe. Restart it to go on from its last checkpoint.")

@@ -34,6 +34,7 @@ class WorkerClient(QObject):
         self._process: QProcess | None = None
         self._ending = False
         self._told_fatal = ""
+        self._refused = False  # whether this worker speaks another version
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
 
     @property
@@ -57,6 +58,7 @@ class WorkerClient(QObject):
             return
         self._ending = False
         self._told_fatal = ""
+        self._refused = False
         self._last_lines.clear()
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
@@ -102,10 +104,25 @@ class WorkerClient(QObject):
         process = self._process
         while process is not None and process.canReadLine():
             message = protocol.decode(bytes(process.readLine().data()))
-            if isinstance(message, protocol.Problem) and message.fatal:
-                self._told_fatal = message.text
-                self._last_lines.extend(message.detail.splitlines())
-            self.received.emit(message)
+            match message:
+                case protocol.Hello(protocol=version) if version != protocol.PROTOCOL_VERSION:
+                    self._refuse(version)
+                case protocol.Problem():
+                    self._last_lines.extend(message.detail.splitlines())
+                    if message.fatal:
+                        self._told_fatal = message.text
+            if not self._refused:
+                self.received.emit(message)
+
+    def _refuse(self, version: int) -> None:
+        """End a worker that another version of the tool started: neither would understand the other."""
+        self._refused = True
+        self._told_fatal = (
+            f"The worker is of another version of Partial Seg than this viewer (protocol {version}, and here "
+            f"{protocol.PROTOCOL_VERSION}): the tool was updated while napari was open. Close napari and start "
+            "it again."
+        )
+        self.kill()
 
     def _read_errors(self) -> None:
         if self._process is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ regions = st.builds(Region, st.integers(0, 9999), st.integers(0, 9999), st.integ
 messages = st.one_of(
     st.builds(protocol.LabelsChanged, st.lists(regions, max_size=4).map(tuple), st.integers(0, 2**40)),
     st.builds(protocol.ViewChanged, regions),
-    st.builds(protocol.Status, st.text(), st.text()),
+    st.builds(protocol.Status, st.sampled_from(get_args(protocol.State)), st.text()),
     st.builds(protocol.Problem, st.text(), st.booleans(), st.text()),
     st.builds(
         protocol.Progress,
@@ -58,6 +59,9 @@ def test_the_configuration_travels_with_open():
         (b'{"v": 1, "type": "LabelsChanged", "regions": 3, "revision": 1}', "LabelsChanged.regions"),
         (b'{"v": 1, "type": "LabelsChanged", "revision": 1}', "regions"),
         (b'{"v": 1, "type": "ViewChanged", "region": {"top": "x", "left": 0, "height": 1, "width": 1}}', "region.top"),
+        (b'{"v": 1, "type": "Status", "state": "dancing", "text": ""}', "'dancing' is not one of starting, waiting"),
+        (b'{"v": 2, "type": "Status", "state": "training", "text": ""}', "it is of protocol 2, and this is protocol 1"),
+        (b'{"v": [], "type": "Train"}', "it is of protocol []"),
         (b"\xff\xfe", "not JSON"),
     ],
 )
@@ -71,3 +75,9 @@ def test_fields_of_a_newer_version_are_passed_over():
     content = json.loads(protocol.encode(protocol.Status("training", "training")))
     content["mood"] = "good"
     assert protocol.decode(json.dumps(content)) == protocol.Status("training", "training")
+
+
+def test_who_speaks_another_version_can_still_say_so():
+    line = json.dumps({"v": 7, "type": "Hello", "pid": 1, "protocol": 7, "mood": "good"})
+    assert protocol.decode(line) == protocol.Hello(1, protocol=7)
+    assert isinstance(protocol.decode('{"v": 7, "type": "Shutdown"}'), protocol.Unknown)

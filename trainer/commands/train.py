@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import signal
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from trainer.opened.prepare import Prepared
 
 __all__ = ["Train", "Trained", "main", "train"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,23 +89,26 @@ class _Run:
         self.progress: TrainProgress | None = None
 
     def _heard(self, message: protocol.Message) -> None:
-        if isinstance(message, protocol.Opened):
-            self.opened, self.step = message, message.step
-            self.progress = TrainProgress(self.command.steps, message.step)
-            start = f"step {message.step:,}" if message.step else f"start: {message.start}"
-            self.progress.say(f"{message.model} on {message.device}, {message.precision}, {start}")
-        elif isinstance(message, protocol.Status):
-            self.state, self.text = message.state, message.text
-        elif isinstance(message, protocol.Problem):
-            self.problem = message.text
-            self.failed = self.failed or message.about == "Stop"
-            tqdm.write(f"note: {message.text}", file=sys.stderr)
-        elif isinstance(message, protocol.Saved):
-            self.step, self.failed = message.step, message.failed
-            self.complete = self.complete or message.complete
-        elif isinstance(message, protocol.Progress) and self.progress is not None:
-            self.step = message.step
-            self.progress.show(message, predicting=self.state != "training")
+        match message:
+            case protocol.Opened():
+                self.opened, self.step = message, message.step
+                self.progress = TrainProgress(self.command.steps, message.step)
+                start = f"step {message.step:,}" if message.step else f"start: {message.start}"
+                self.progress.say(f"{message.model} on {message.device}, {message.precision}, {start}")
+            case protocol.Status():
+                self.state, self.text = message.state, message.text
+            case protocol.Problem():
+                self.problem = message.text
+                self.failed = self.failed or message.about == "Stop"
+                tqdm.write(f"note: {message.text}", file=sys.stderr)
+                if message.detail:
+                    _log.info("%s\n%s", message.text, message.detail)
+            case protocol.Saved():
+                self.step, self.failed = message.step, message.failed
+                self.complete = self.complete or message.complete
+            case protocol.Progress() if self.progress is not None:
+                self.step = message.step
+                self.progress.show(message, predicting=self.state != "training")
 
 
 def train(command: Train, clock: Callable[[], float] = time.monotonic) -> Trained:

@@ -46,18 +46,19 @@ def in_order(messages: Iterable[protocol.Message]) -> list[protocol.Message]:
         regions.clear()
 
     for message in messages:
-        if isinstance(message, protocol.LabelsChanged) and message.regions:
-            regions.update(dict.fromkeys(message.regions))
-            revision = max(revision, message.revision)
-        elif isinstance(message, protocol.ViewChanged):
-            view = message
-        elif isinstance(message, protocol.Drawing):
-            continue  # acted on when it was read
-        elif isinstance(message, _WISHES):
-            result.append(message)
-        else:
-            flush()
-            result.append(message)
+        match message:
+            case protocol.LabelsChanged() if message.regions:
+                regions.update(dict.fromkeys(message.regions))
+                revision = max(revision, message.revision)
+            case protocol.ViewChanged():
+                view = message
+            case protocol.Drawing():
+                pass  # acted on when it was read
+            case _ if isinstance(message, _WISHES):
+                result.append(message)
+            case _:
+                flush()
+                result.append(message)
     flush()
     return result
 

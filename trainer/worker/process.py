@@ -66,6 +66,11 @@ def _lower_priority() -> None:
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
 
 
+def _origin(error: BaseException) -> str:
+    """Return where an error comes from that was put in other words, for a bug report; "" where it was not."""
+    return "".join(traceback.format_exception(error.__cause__)) if error.__cause__ is not None else ""
+
+
 def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
     busy = False
     polite = PoliteLane()
@@ -82,7 +87,7 @@ def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
             try:
                 session.handle(wish)
             except PartialSegError as error:
-                outbox.send(protocol.Problem(str(error), about=type(wish).__name__))
+                outbox.send(protocol.Problem(str(error), detail=_origin(error), about=type(wish).__name__))
         try:
             work = session.work
             gives_way = not crowd.full() and inbox.drawing  # among busy programs it would stand still
@@ -90,7 +95,7 @@ def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
         except PartialSegError as error:
             # A damaged part of the orthophoto, say: trying again at once would fail again, and again.
             busy = False
-            outbox.send(protocol.Problem(str(error)))
+            outbox.send(protocol.Problem(str(error), detail=_origin(error)))
             outbox.send(protocol.Status("waiting", "held up by a problem; press Train to try again"))
 
 

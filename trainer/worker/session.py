@@ -40,6 +40,8 @@ REST_STEPS = 3000
 class Mode(Enum):
     """What the person asked for last; each is also the state that the viewer is told."""
 
+    _value_: protocol.State
+
     TRAINING = "training"
     PAUSED = "paused"
     STOPPED = "stopped"
@@ -80,7 +82,7 @@ class LiveSession:
         self._rest_steps = rest_steps
         self._watched = watched
         self._open: OpenWork | None = None
-        self._status = ("", "")
+        self._status: protocol.Status | None = None
         self._refused: protocol.Open | None = None
         self._reported = (-1, 0, 0)
         self._mode = Mode.STOPPED
@@ -124,78 +126,96 @@ class LiveSession:
             self._tell_notes()
 
     def _handle(self, message: protocol.Message) -> None:
-        if isinstance(message, protocol.Open):
-            self._close()
-            self._refused = message
-            self._say("starting", "opening the orthophoto")
-            self._open = work = OpenWork(message, self._threads)
-            self._refused = None
-            self._mode, self._whole = Mode.STOPPED, False
-            self._map = Mapping(work.image.shape, work.config.predict.block)
-            self._begin(work)
-            self._announce()
-        elif isinstance(message, protocol.Unknown):
-            self._emit(protocol.Problem(f"The worker passed over a message: {message.reason}"))
-        elif isinstance(message, protocol.Drawing):
-            return  # the priority is the worker's affair
-        elif isinstance(message, protocol.Shutdown):
-            self._close()
-        elif self._open is None and self._refused is not None:
-            self._try_again(self._refused, message)
-        elif self._open is None:
-            raise PartialSegError(f"The worker has no orthophoto open, so it cannot act on {type(message).__name__}.")
-        else:
-            self._act(self._open, message)
+        match message:
+            case protocol.Open():
+                self._open_image(message)
+            case protocol.Unknown(line=line, reason=reason):
+                self._emit(protocol.Problem(f"The worker passed over a message: {reason}", detail=line))
+            case protocol.Drawing():
+                pass  # the priority is the worker's affair
+            case protocol.Shutdown():
+                self._close()
+            case _ if self._open is not None:
+                self._act(self._open, message)
+            case _ if self._refused is not None:
+                self._try_again(self._refused, message)
+            case _:
+                raise PartialSegError(
+                    f"The worker has no orthophoto open, so it cannot act on {type(message).__name__}."
+                )
+
+    def _open_image(self, message: protocol.Open) -> None:
+        self._close()
+        self._refused = message
+        self._say("starting", "opening the orthophoto")
+        self._open = work = OpenWork(message, self._threads)
+        self._refused = None
+        self._mode, self._whole = Mode.STOPPED, False
+        self._map = Mapping(work.image.shape, work.config.predict.block)
+        self._begin(work)
+        self._announce()
 
     def _try_again(self, refused: protocol.Open, message: protocol.Message) -> None:
         """Open what could not be opened, when the person presses Train or starts afresh."""
-        if isinstance(message, protocol.StartAfresh):
-            from_plain(WorkConfig, message.config)  # before anything is moved
-            set_aside(Path(refused.weights))
-            self._handle(replace(refused, config=message.config))
-        elif isinstance(message, protocol.Train):
-            self._handle(refused)
-            self._handle(message)
-        else:
-            raise PartialSegError(
-                f"The worker has no orthophoto open, so it cannot act on {type(message).__name__}: opening "
-                f"{refused.image} failed. Press Train to try again, or start afresh."
-            )
+        match message:
+            case protocol.StartAfresh(config=config):
+                from_plain(WorkConfig, config)  # before anything is moved
+                set_aside(Path(refused.weights))
+                self._handle(replace(refused, config=config))
+            case protocol.Train():
+                self._handle(refused)
+                self._handle(message)
+            case _:
+                raise PartialSegError(
+                    f"The worker has no orthophoto open, so it cannot act on {type(message).__name__}: opening "
+                    f"{refused.image} failed. Press Train to try again, or start afresh."
+                )
 
     def _act(self, work: OpenWork, message: protocol.Message) -> None:
-        if isinstance(message, protocol.LabelsChanged):
-            regions = work.absorb(message.regions)
-            self._map.labels_changed(regions, message.revision, work.learner.step_count)
-        elif isinstance(message, protocol.ViewChanged):
-            self._map.schedule.set_view(message.region.clipped(work.image.shape), message.pixels_per_dot)
-            work.learner.look_at(self._map.schedule.view_level)
-        elif isinstance(message, protocol.SetClasses):
-            work.set_scheme(scheme_of(message.classes))
-        elif isinstance(message, protocol.Train):
-            self._mode, self._whole = Mode.TRAINING, False
-            self._status = ("", "")  # said anew, whatever the viewer was told meanwhile
-            work.learner.labels_arrived()
-        elif isinstance(message, protocol.Pause | protocol.Stop):
-            self._mode = Mode.PAUSED if isinstance(message, protocol.Pause) else Mode.STOPPED
-            self._whole = False
-            if work.learner.step_count:
-                self._begin_pass(work)
-            self._save(work, complete=False, about=type(message).__name__)
-        elif isinstance(message, protocol.StartAfresh):
-            config = from_plain(WorkConfig, message.config)  # before anything is moved
-            set_aside(work.weights)
-            work.restart(config)
-            work.learner.look_at(self._map.schedule.view_level)
-            self._map.use_block(config.predict.block)
-            self._begin(work)
-            self._announce()
-        elif isinstance(message, protocol.PredictAll):
-            if work.learner.step_count == 0:
-                raise PartialSegError("There is nothing to predict with yet: draw some labels and press Train first.")
-            self._whole = True
+        match message:
+            case protocol.LabelsChanged():
+                regions = work.absorb(message.regions)
+                self._map.labels_changed(regions, message.revision, work.learner.step_count)
+            case protocol.ViewChanged():
+                self._map.schedule.set_view(message.region.clipped(work.image.shape), message.pixels_per_dot)
+                work.learner.look_at(self._map.schedule.view_level)
+            case protocol.SetClasses():
+                work.set_scheme(scheme_of(message.classes))
+            case protocol.Train():
+                self._mode, self._whole = Mode.TRAINING, False
+                self._status = None  # said anew, whatever the viewer was told meanwhile
+                work.learner.labels_arrived()
+            case protocol.Pause():
+                self._halt(work, Mode.PAUSED, message)
+            case protocol.Stop():
+                self._halt(work, Mode.STOPPED, message)
+            case protocol.StartAfresh():
+                self._start_afresh(work, message)
+            case protocol.PredictAll():
+                self._want_whole(work)
+            case protocol.Save():
+                self._save(work, complete=False, always=True, about="Save")
+
+    def _halt(self, work: OpenWork, mode: Mode, message: protocol.Message) -> None:
+        self._mode, self._whole = mode, False
+        if work.learner.step_count:
             self._begin_pass(work)
-        elif isinstance(message, protocol.Save):
-            self._save(work, complete=False, always=True, about="Save")
+        self._save(work, complete=False, about=type(message).__name__)
+
+    def _start_afresh(self, work: OpenWork, message: protocol.StartAfresh) -> None:
+        config = from_plain(WorkConfig, message.config)  # before anything is moved
+        set_aside(work.weights)
+        work.restart(config)
+        work.learner.look_at(self._map.schedule.view_level)
+        self._map.use_block(config.predict.block)
+        self._begin(work)
+        self._announce()
+
+    def _want_whole(self, work: OpenWork) -> None:
+        if work.learner.step_count == 0:
+            raise PartialSegError("There is nothing to predict with yet: draw some labels and press Train first.")
+        self._whole = True
+        self._begin_pass(work)
 
     # ---------------------------------------------------------------------------------------------------- work
 
@@ -335,10 +355,11 @@ class LiveSession:
 
     # ------------------------------------------------------------------------------------------------- telling
 
-    def _say(self, state: str, text: str) -> None:
-        if (state, text) != self._status:
-            self._status = (state, text)
-            self._emit(protocol.Status(state, text))
+    def _say(self, state: protocol.State, text: str) -> None:
+        status = protocol.Status(state, text)
+        if status != self._status:
+            self._status = status
+            self._emit(status)
 
     def _announce(self) -> None:
         work = self._open
@@ -358,7 +379,7 @@ class LiveSession:
             )
         )
         self._tell_notes()
-        self._status = ("", "")
+        self._status = None
         self._reported = (-1, 0, 0)
 
     def _tell_notes(self) -> None:
@@ -404,6 +425,7 @@ class LiveSession:
                 protocol.Problem(
                     f"{work.weights}: the network could not be saved ({why_not_written(error)}). The last saved one "
                     "is still there and training goes on; free some space. Your labels are saved apart.",
+                    detail=repr(error),
                     about=about,
                 )
             )
@@ -414,7 +436,7 @@ class LiveSession:
         except Exception as error:
             reason = why_not_written(error)
             text = f"{work.kept.folder}: the map could not be kept ({reason}). It is in view, and can be exported."
-            self._emit(protocol.Problem(text, about=about))
+            self._emit(protocol.Problem(text, detail=repr(error), about=about))
             failed = True
         if not failed:
             self._saved_step = work.learner.step_count

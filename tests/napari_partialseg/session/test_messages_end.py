@@ -77,7 +77,9 @@ def test_weights_that_could_not_be_saved(widget):
     widget.client.received.emit(protocol.Problem(f"{weights}: the weights could not be saved: the disk is full."))
     kept = widget.session.prepared.entry.folder
     widget.client.received.emit(protocol.Problem(f"{kept}: the map could not be kept (the disk is full)."))
-    widget.client.received.emit(protocol.Problem("Memory ran out."))
+    widget.client.received.emit(protocol.Problem("Memory ran out.", detail="CUDA: tried to allocate 2 GiB"))
+    widget.banner.copy(0)
+    assert QApplication.clipboard().text() == "Memory ran out.\nCUDA: tried to allocate 2 GiB"  # for a bug report
     widget.client.received.emit(protocol.Saved("", 7, complete=True, failed=True))  # the whole map, in memory alone
     assert "could not be saved" in widget.banner.text
     assert "could not be kept" in widget.banner.text

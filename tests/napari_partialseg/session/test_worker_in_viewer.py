@@ -18,6 +18,7 @@ from viewer_helpers import on_disk, stroke
 from annotations.region import Region
 from annotations.store.mask import SparseMask
 from napari_partialseg.session.worker_client import WorkerClient
+from trainer import protocol
 from trainer.config import LiveConfig, ModelConfig, PredictConfig, WorkConfig
 
 SMALL = WorkConfig(ModelConfig(width=4, levels=3), LiveConfig(crop=32, batch_size=4), predict=PredictConfig(block=128))
@@ -81,6 +82,17 @@ def test_a_killed_worker_is_told_and_one_press_restarts_it(scene, client, orthop
     qtbot.waitUntil(lambda: bool(seen) and seen[-1].step >= 3, timeout=60000)
     assert client.pid != first
     assert sum(seen[-1].labelled) == 2 * 1600 + 400
+
+
+def test_a_worker_of_another_version_is_told_of_and_ended(client, qtbot, monkeypatch):
+    monkeypatch.setattr(protocol, "PROTOCOL_VERSION", 2)  # here; the worker, a process of its own, speaks 1
+    heard = []
+    client.received.connect(heard.append)
+    with qtbot.waitSignal(client.died, timeout=30000) as died:
+        client.start()
+    assert "another version of Partial Seg than this viewer (protocol 1, and here 2)" in died.args[0]
+    assert not client.running
+    assert not heard  # neither understands the other
 
 
 VIEWER = """

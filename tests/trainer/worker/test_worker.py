@@ -138,7 +138,7 @@ def test_a_problem_at_work_is_told_once_and_not_for_ever():
 
     class Session:
         def work(self):
-            raise PartialSegError("rows 0 to 512 are damaged")
+            raise PartialSegError("rows 0 to 512 are damaged") from ValueError("bad checksum")
 
     class Outbox:
         sent: ClassVar[list] = []
@@ -149,6 +149,7 @@ def test_a_problem_at_work_is_told_once_and_not_for_ever():
     inbox, outbox = Inbox(), Outbox()
     worker_module._run(Session(), inbox, outbox)
     told = [m for m in outbox.sent if isinstance(m, protocol.Problem)]
+    assert "ValueError: bad checksum" in told[0].detail  # for a bug report
     assert len(told) == 2  # one for each time that it was woken, the last time to end
     assert outbox.sent[-1].state == "waiting"
 
