@@ -238,7 +238,7 @@ def whole_pass(scene: Scene) -> dict[str, float]:
     height, width = session.prepared.ortho.shape
     block = session.config.predict.block
     margin = 2 * 112  # what a network of five levels reaches, on both sides
-    weights = session.prepared.project.folder / "weights" / "best_model.pth"
+    weights = session.prepared.project.files.weights.best
     scene.widget.client.send(protocol.Stop())
     QTest.qWait(500)
     told = subprocess.run(

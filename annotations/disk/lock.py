@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from annotations.disk.files import write_atomically
 from annotations.errors import ProjectError, ProjectLockedError
+from annotations.project_files import ProjectFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +40,12 @@ class ProjectLock:
     def __init__(self, folder: Path) -> None:
         """Take the lock, or say who has it."""
         self._folder = folder
-        self._about = folder / "lock.json"
-        if (folder / "lock").is_symlink():
-            raise ProjectError(f"{folder / 'lock'}: is a link, which a lock never is. Delete it and open again.")
+        files = ProjectFiles(folder)
+        self._about = files.holder
+        if files.lock.is_symlink():
+            raise ProjectError(f"{files.lock}: is a link, which a lock never is. Delete it and open again.")
         # Not bound to the thread that takes it: a viewer may open in one thread and close in another.
-        self._lock = FileLock(folder / "lock", thread_local=False)
+        self._lock = FileLock(files.lock, thread_local=False)
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
@@ -69,7 +71,7 @@ class ProjectLock:
     def _look(self) -> tuple[int, int] | None:
         """Return which file the lock is now; None where there is none."""
         try:
-            found = os.stat(self._folder / "lock")
+            found = os.stat(ProjectFiles(self._folder).lock)
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -86,12 +88,13 @@ class ProjectLock:
             raise ProjectError(f"{self._folder}: was closed; open it again to go on")
         if os.name == "nt" or (self._identity is not None and self._look() == self._identity):
             return
-        if not (self._folder / "project.json").is_file():
+        files = ProjectFiles(self._folder)
+        if not files.document.is_file():
             raise ProjectError(
                 f"{self._folder} is gone: it was deleted or renamed, or its drive is not connected; put it back"
             )
         # Restored, or on a drive that was connected again: another file by that name, and another lock.
-        lock = FileLock(self._folder / "lock", thread_local=False)
+        lock = FileLock(files.lock, thread_local=False)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:

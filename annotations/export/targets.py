@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from annotations.errors import PartialSegError
+from annotations.project_files import ProjectFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -187,6 +188,7 @@ def _same_place(one: Path, other: Path) -> bool:
 
 
 def _is_ours(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("project.json", "zarr.json", ".zarray", ".zgroup")) and (
-        (folder / "images").is_dir() or not (folder / "project.json").is_file()
-    )
+    files = ProjectFiles(folder)
+    if files.document.is_file():
+        return files.images.is_dir()
+    return any((folder / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))

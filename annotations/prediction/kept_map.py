@@ -20,6 +20,7 @@ from annotations.classes import NOT_PREDICTED
 from annotations.disk.aside import set_aside
 from annotations.disk.files import write_atomically
 from annotations.export.provenance import file_digest
+from annotations.project_files import ImageFiles
 from annotations.region import Region
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["KeptPrediction", "MadeBy", "load_prediction", "made_by"]
 
 _CHUNK = 512
-_MADE_BY: Final = "prediction.json"
-_FILLS = {"prediction.zarr": NOT_PREDICTED, "confidence.zarr": 0}
+_FILLS: Final = (NOT_PREDICTED, 0)
+"""What classes and confidence hold where nothing is predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class MadeBy:
 def made_by(folder: str | Path) -> MadeBy | None:
     """Return what made the map kept in a folder; None where it has gaps, is of several states, or that is not known."""
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        told = json.loads((Path(folder) / _MADE_BY).read_bytes())
+        told = json.loads(ImageFiles(Path(folder)).made_by.read_bytes())
         return MadeBy(str(told["checkpoint"]), int(told["step"]))
     return None
 
@@ -77,8 +78,9 @@ class KeptPrediction:
         self.folder = Path(folder)
         self.shape = shape
         self.notes: list[str] = []
-        self._paths = [Path(folder) / name for name in _FILLS]
-        self._arrays = [self._open_or_make(path) for path in self._paths]
+        self._files = ImageFiles(self.folder)
+        self._paths = _paths(self._files)
+        self._arrays = [self._open_or_make(n) for n in range(len(_FILLS))]
         self._stale: set[Region] = set()
 
     def mark(self, region: Region) -> None:
@@ -95,7 +97,7 @@ class KeptPrediction:
         """
         written = 0
         if self._stale:
-            (self.folder / _MADE_BY).unlink(missing_ok=True)
+            self._files.made_by.unlink(missing_ok=True)
         for cell in sorted(self._stale):
             for n, content in enumerate((classes, confidence)):
                 self._write(n, cell, content)
@@ -106,7 +108,7 @@ class KeptPrediction:
     def completed(self, checkpoint: Path, step: int) -> None:
         """Note that what is saved is a whole map, made by this network; OSError where that cannot be noted."""
         told = {"checkpoint": file_digest(checkpoint), "step": step}
-        write_atomically(self.folder / _MADE_BY, json.dumps(told).encode())
+        write_atomically(self._files.made_by, json.dumps(told).encode())
 
     def _write(self, n: int, cell: Region, content: NDArray[np.uint8]) -> None:
         try:
@@ -115,25 +117,30 @@ class KeptPrediction:
             raise
         except Exception as error:  # whatever zarr and its codecs raise at what they find there
             self._set_aside(self._paths[n], error)
-            self._arrays[n] = self._make(self._paths[n])
+            self._arrays[n] = self._make(n)
             for part in Region.whole(self.shape).tiles(_CHUNK):
                 inside = part.clipped(self.shape)
                 self._arrays[n][inside.slices] = np.ascontiguousarray(content[inside.slices])
 
-    def _open_or_make(self, path: Path) -> zarr.Array[Any]:
+    def _open_or_make(self, n: int) -> zarr.Array[Any]:
+        path = self._paths[n]
         if os.path.lexists(path):
             try:
                 return _opened(path, self.shape, mode="r+")
             except Exception as error:  # whatever zarr and its codecs raise at what they find there
                 self._set_aside(path, error)
-        return self._make(path)
+        return self._make(n)
 
     def _set_aside(self, path: Path, error: Exception) -> None:
         self.notes.append(_aside(path, error))
 
-    def _make(self, path: Path) -> zarr.Array[Any]:
-        fill = _FILLS[path.name]
-        return zarr.create_array(path, shape=self.shape, chunks=(_CHUNK, _CHUNK), dtype="uint8", fill_value=fill)
+    def _make(self, n: int) -> zarr.Array[Any]:
+        chunks = (_CHUNK, _CHUNK)
+        return zarr.create_array(self._paths[n], shape=self.shape, chunks=chunks, dtype="uint8", fill_value=_FILLS[n])
+
+
+def _paths(files: ImageFiles) -> tuple[Path, Path]:
+    return files.prediction, files.confidence
 
 
 def load_prediction(
@@ -163,8 +170,8 @@ def load_prediction(
         Whether there was anything that can be used.
     """
     found, damaged = False, False
-    for (name, fill), array in zip(_FILLS.items(), (classes, confidence), strict=True):
-        path = Path(folder) / name
+    paths = _paths(ImageFiles(Path(folder)))
+    for path, fill, array in zip(paths, _FILLS, (classes, confidence), strict=True):
         if not os.path.lexists(path):
             continue
         try:
@@ -179,7 +186,7 @@ def load_prediction(
             if notes is not None:
                 notes.append(_aside(path, error) if mend else _sentence(path, error))
     if damaged:  # one without the other would be a map that nobody has predicted
-        for fill, array in zip(_FILLS.values(), (classes, confidence), strict=True):
+        for fill, array in zip(_FILLS, (classes, confidence), strict=True):
             array[:] = fill
     return found and not damaged
 

@@ -10,18 +10,17 @@ from annotations.classes import ClassScheme
 from annotations.disk.files import read_json
 from annotations.errors import ProjectError, ProjectVersionError
 from annotations.images.band_roles import BandRoles
+from annotations.project_files import ProjectFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DOCUMENT", "PROJECT_FORMAT", "check_inside", "read_document"]
+__all__ = ["PROJECT_FORMAT", "check_inside", "read_document"]
 
 PROJECT_FORMAT: Final = 1
-DOCUMENT: Final = "project.json"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DEVICES: Final = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)
 _LARGEST_SIDE: Final = 2**31 - 1
-_ARRAYS: Final = ("labels.zarr", "strokes.zarr", "prediction.zarr", "confidence.zarr")
 
 
 def read_document(folder: Path) -> dict[str, Any]:
@@ -34,9 +33,11 @@ def read_document(folder: Path) -> dict[str, Any]:
     ProjectError
         It is missing or damaged; the message says which copy can take its place.
     """
-    path, backup = folder / DOCUMENT, folder / f"{DOCUMENT}.bak"
+    path, backup = ProjectFiles(folder).document, ProjectFiles(folder).backup
     if not path.exists() and not backup.exists():
-        raise ProjectError(f"{folder}: holds no {DOCUMENT}, so it is not a project. Choose a folder named .partialseg.")
+        raise ProjectError(
+            f"{folder}: holds no {path.name}, so it is not a project. Choose a folder named .partialseg."
+        )
     try:
         return _read(path)
     except ProjectVersionError:
@@ -96,11 +97,12 @@ def _check_image(value: dict[str, Any]) -> str:
 def check_inside(folder: Path, ids: list[str]) -> None:
     """Raise ProjectError where a link in a project leads out of it: what is written there would go elsewhere."""
     real = os.path.realpath(folder)
-    places = [folder / name for name in ("images", "weights", "cache")]
+    files = ProjectFiles(folder)
+    places = [*files.folders]
     for image_id in ids:
-        home = folder / "images" / image_id
-        places += [home, folder / "cache" / image_id, *(home / name for name in _ARRAYS)]
-        places += [home / name / "c" for name in _ARRAYS]
+        image = files.image(image_id)
+        places += [image.folder, files.shared(image_id).folder, *image.arrays]
+        places += [array / "c" for array in image.arrays]
     for place in places:
         where = os.path.realpath(place)
         if os.path.lexists(place) and os.path.commonpath([real, where]) != real:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
@@ -18,8 +18,9 @@ from annotations.disk.files import write_atomically
 from annotations.disk.lock import ProjectLock
 from annotations.errors import LabelError, OrthophotoChangedError, OrthophotoMissingError, ProjectError
 from annotations.images.band_roles import BandRoles
-from annotations.project.document import DOCUMENT, PROJECT_FORMAT, check_inside, read_document
+from annotations.project.document import PROJECT_FORMAT, check_inside, read_document
 from annotations.project.sweeping import sweep_project
+from annotations.project_files import ImageFiles, ProjectFiles, SharedFiles
 from annotations.store.label_store import LabelStore
 from annotations.store.mask import SparseMask
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from annotations.images.orthophoto import Orthophoto
 
 __all__ = ["PROJECT_FORMAT", "ImageEntry", "Project"]
-
-_FILE: Final = DOCUMENT
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,10 @@ class ImageEntry:
         What the image is known by, wherever it lies.
     shape : tuple of int
         (H, W).
-    folder : Path
-        Its LabelStore.
-    cache : Path
-        What can be made again: display levels, predictions.
+    files : ImageFiles
+        What is kept of it: labels, strokes, the map.
+    shared : SharedFiles
+        What can be made again: display levels, the map in the making.
     roles : BandRoles, optional
         What the image's bands are used for; None in projects made before that could be chosen.
     """
@@ -60,9 +59,19 @@ class ImageEntry:
     relative: str
     fingerprint: str
     shape: tuple[int, int]
-    folder: Path
-    cache: Path
+    files: ImageFiles
+    shared: SharedFiles
     roles: BandRoles | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where its labels lie."""
+        return self.files.folder
+
+    @property
+    def cache(self) -> Path:
+        """Where lies what can be made again."""
+        return self.shared.folder
 
     def locate(self) -> Path:
         """Return where the image is now: beside the project as before, also where both have moved, or where it was.
@@ -151,11 +160,12 @@ class Project:
             A project is there already, or the folder cannot be made.
         """
         folder = Path(folder).expanduser().absolute()
-        if (folder / _FILE).exists() or (folder / f"{_FILE}.bak").exists():
+        files = ProjectFiles(folder)
+        if files.document.exists() or files.backup.exists():
             raise ProjectError(f"{folder}: holds a project already; nothing was overwritten. Open it instead.")
         try:
-            for name in ("images", "weights", "cache"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
+            for place in files.folders:
+                place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ProjectError(f"{folder}: cannot be made ({error}). Choose a folder that you may write to.") from error
         project = cls(folder, _new_document(scheme), ProjectLock(folder))
@@ -197,8 +207,8 @@ class Project:
     @staticmethod
     def is_project(path: str | Path) -> bool:
         """Whether a path is a project's folder, damaged or not."""
-        path = Path(path)
-        return path.is_dir() and ((path / _FILE).is_file() or (path / f"{_FILE}.bak").is_file())
+        files = ProjectFiles(Path(path))
+        return files.folder.is_dir() and (files.document.is_file() or files.backup.is_file())
 
     @staticmethod
     def folder_for(image_path: str | Path) -> Path:
@@ -211,9 +221,14 @@ class Project:
         return user_data_path("partialseg", appauthor=False) / f"{image.stem}-{digest}.partialseg"
 
     @property
+    def files(self) -> ProjectFiles:
+        """What the files in it are called."""
+        return ProjectFiles(self.folder)
+
+    @property
     def weights(self) -> Path:
         """The folder of checkpoints."""
-        return self.folder / "weights"
+        return self.files.weights.folder
 
     @property
     def scheme(self) -> ClassScheme:
@@ -235,7 +250,7 @@ class Project:
             It could not be saved; nothing is changed.
         """
         self._check_writable()
-        masks = [SparseMask.open(e.folder / "labels.zarr", writable=True) for e in self.images]
+        masks = [SparseMask.open(e.files.labels, writable=True) for e in self.images]
         n = len(scheme)
         for mask in masks:
             if n < len(mask.scheme) and mask.has_labels_from(n):
@@ -288,7 +303,7 @@ class Project:
         self._check_writable()
         number = int(self._document["next_image"])
         # A folder without an entry is what a crash left; its number is not used again.
-        while (self.folder / "images" / str(number)).exists():
+        while self.files.image(str(number)).folder.exists():
             number += 1
         value = {
             "id": str(number),
@@ -353,8 +368,8 @@ class Project:
             str(value.get("relative", "")),
             str(value["fingerprint"]),
             (int(height), int(width)),
-            self.folder / "images" / image_id,
-            self.folder / "cache" / image_id,
+            self.files.image(image_id),
+            self.files.shared(image_id),
             BandRoles.from_json(value.get("roles")),
         )
 
@@ -383,7 +398,7 @@ class Project:
             raise
 
     def _save(self, *, new: bool = False) -> None:
-        path = self.folder / _FILE
+        path = self.files.document
         if not new:
             # Where the folder was deleted, half of it must not be made again.
             self.check_held()
@@ -393,7 +408,7 @@ class Project:
                 before = path.read_bytes()
                 with suppress(ValueError):  # a damaged one must not take the place of a good one
                     json.loads(before)
-                    write_atomically(self.folder / f"{_FILE}.bak", before)
+                    write_atomically(self.files.backup, before)
             write_atomically(path, content)
         except OSError as error:
             raise ProjectError(

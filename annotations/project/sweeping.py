@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from annotations.disk.leftovers import this_system
+from annotations.project_files import ProjectFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,9 +58,10 @@ def _entries(place: Path) -> list[tuple[str, Path]]:
 
 
 def _places(folder: Path) -> list[Path]:
-    places = [folder, folder / "weights"]
-    for room in ("images", "cache"):
-        places += [path for _, path in _entries(folder / room) if path.is_dir() and not path.is_symlink()]
+    files = ProjectFiles(folder)
+    places = [folder, files.weights.folder]
+    for room in (files.images, files.cache):
+        places += [path for _, path in _entries(room) if path.is_dir() and not path.is_symlink()]
     arrays = [path for place in places for name, path in _entries(place) if name.endswith(".zarr")]
     for array in arrays:
         if not array.is_symlink():

@@ -14,6 +14,7 @@ from annotations.classes import UNLABELLED, ClassScheme, check_labels
 from annotations.disk.files import write_atomically
 from annotations.disk.full import disk_is_full, why_not_written
 from annotations.errors import LabelError, PartialSegError, ProjectError
+from annotations.project_files import ImageFiles
 from annotations.region import Region
 from annotations.store.checking import read_checked
 from annotations.store.mask import SparseMask
@@ -94,10 +95,11 @@ class LabelStore:
     ) -> None:
         """Open the arrays; use `create` or `open`."""
         self.folder = Path(folder)
+        self._files = files = ImageFiles(self.folder)
         self.writable = writable
         self.notes: list[str] = []
         self._guard = guard
-        self.mask = SparseMask.open(self.folder / "labels.zarr", writable=writable)
+        self.mask = SparseMask.open(files.labels, writable=writable)
         if shape is not None and self.mask.shape != tuple(shape):
             raise ProjectError(
                 f"{self.mask.path}: labels of {self.mask.shape[0]} x {self.mask.shape[1]} pixels (height x width), but "
@@ -105,14 +107,11 @@ class LabelStore:
             )
         say = self.notes.append
         try:
-            self._numbers = StrokeNumbers(
-                self.folder / "strokes.zarr", self.mask.shape, writable=writable, say=self._say
-            )
-            self._saved = take_saved(self.folder / "saved.jsonl", writable=writable, say=say)
-            self._log = StrokeLog(self.folder / "strokes.jsonl")
-            self._points_path = self.folder / "points.json"
+            self._numbers = StrokeNumbers(files.numbers, self.mask.shape, writable=writable, say=self._say)
+            self._saved = take_saved(files.saved, writable=writable, say=say)
+            self._log = StrokeLog(files.strokes)
             strokes, self._log_size = take_strokes(self._log, self._saved, writable=writable, say=say)
-            self._points = take_points(self._points_path, self._saved, writable=writable, say=say)
+            self._points = take_points(files.points, self._saved, writable=writable, say=say)
         except OSError as error:
             raise ProjectError(
                 f"{self.folder}: cannot be read or put in order ({error}). Make room, or check the disk and what you "
@@ -149,13 +148,13 @@ class LabelStore:
         ProjectError
             The folder holds labels already.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        files = ImageFiles(Path(folder))
+        files.folder.mkdir(parents=True, exist_ok=True)
         # The labels come last: they are what makes a folder count as complete.
-        if not (folder / "labels.zarr").exists():
-            make_numbers(folder / "strokes.zarr", shape)
-        SparseMask.create(folder / "labels.zarr", shape, scheme, fingerprint=fingerprint, georeference=georeference)
-        return cls(folder, writable=True, guard=guard)
+        if not files.labels.exists():
+            make_numbers(files.numbers, shape)
+        SparseMask.create(files.labels, shape, scheme, fingerprint=fingerprint, georeference=georeference)
+        return cls(files.folder, writable=True, guard=guard)
 
     @classmethod
     def open(
@@ -399,11 +398,10 @@ class LabelStore:
         """Raise where the folder is gone, or is not ours any more: half a project must not be made in its place."""
         if self._guard is not None:
             self._guard()
-        for name in ("labels.zarr", "strokes.zarr"):
-            if not (self.folder / name / "zarr.json").is_file():
+        for array in (self._files.labels, self._files.numbers):
+            if not (array / "zarr.json").is_file():
                 raise ProjectError(
-                    f"{self.folder / name} is gone: the folder was deleted or renamed, or its drive is not connected; "
-                    "put it back"
+                    f"{array} is gone: the folder was deleted or renamed, or its drive is not connected; put it back"
                 )
 
     def _write(self, batch: list[_Work]) -> None:
@@ -428,7 +426,7 @@ class LabelStore:
         points = [work.points for work in batch if work.points is not None]
         if points:
             self._saved.begin(self._batch, points=len(json.loads(points[-1])))
-            write_atomically(self._points_path, points[-1].encode())
+            write_atomically(self._files.points, points[-1].encode())
         self._saved.done(self._batch, self._log_size)
         self._batch = self._saved.new_batch()
 

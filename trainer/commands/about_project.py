@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["about_network", "about_project"]
 
-_CHECKPOINT = "best_model.pth"
-
 
 def about_network(path: Path) -> dict[str, Any]:
     """Describe a checkpoint.
@@ -62,7 +60,7 @@ def about_project(path: Path) -> dict[str, Any]:
         It is damaged or of a newer version.
     """
     project = Project.open(path, write=False)
-    weights = project.weights / _CHECKPOINT
+    weights = project.files.weights.best
     network: dict[str, Any] | None = None
     if weights.is_file():
         try:

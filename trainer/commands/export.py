@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Export", "export", "main"]
 
-_CHECKPOINT = "best_model.pth"
-
 
 @dataclass(frozen=True)
 class Export:
@@ -101,7 +99,7 @@ def _complete(prepared: Prepared, project: Path) -> tuple[int | None, Path | Non
     PartialSegError
         There is neither a map nor a network to make one.
     """
-    path = prepared.project.weights / _CHECKPOINT
+    path = prepared.project.files.weights.best
     if not path.is_file():
         if not prepared.has_prediction:
             raise PartialSegError(f"{project}: there is no map to export yet. Train first: partialseg train {project}")

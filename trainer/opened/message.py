@@ -20,9 +20,9 @@ def open_message(prepared: Prepared, config: WorkConfig) -> protocol.Open:
     entry, ortho = prepared.entry, prepared.ortho
     return protocol.Open(
         image=str(ortho.path),
-        labels=str(entry.folder / "labels.zarr"),
-        prediction=SharedArray.address(entry.cache / "prediction.u8"),
-        confidence=SharedArray.address(entry.cache / "confidence.u8"),
+        labels=str(entry.files.labels),
+        prediction=SharedArray.address(entry.shared.prediction),
+        confidence=SharedArray.address(entry.shared.confidence),
         keep=str(entry.folder),
         weights=str(prepared.project.weights),
         classes=prepared.project.scheme.to_json(),

@@ -18,6 +18,7 @@ from annotations.labels.recovery import take_up
 from annotations.prediction.kept_map import MadeBy, load_prediction, made_by
 from annotations.prediction.shared_array import SharedArray
 from annotations.project.project import Project
+from annotations.project_files import ProjectFiles
 from annotations.store.label_store import LabelStore
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from annotations.images.orthophoto import Orthophoto
     from annotations.project.project import ImageEntry
+    from annotations.project_files import SharedFiles
 
 __all__ = ["Lock", "Prepared", "prepare"]
 
@@ -69,8 +71,8 @@ class Prepared:
         The project's lock goes last, when nothing can write any more.
         """
         if not self.read_only:  # the worker, which may still fill them, has them open itself
-            for name in ("prediction.u8", "confidence.u8"):
-                SharedArray.release(self.entry.cache / name)
+            for path in (self.entry.shared.prediction, self.entry.shared.confidence):
+                SharedArray.release(path)
         self.ortho.close()
         _close(self.store, self.project)
 
@@ -121,7 +123,7 @@ def prepare(
     ortho = open_orthophoto(path)
     home = Path(folder) if folder is not None else Project.folder_for(path)
     if not Project.is_project(home):
-        _need_room(ortho, home / "cache" / "1")
+        _need_room(ortho, ProjectFiles(home).shared("1"))
     try:
         project, note = _open_project(home, lock) if Project.is_project(home) else (Project.create(home, scheme), "")
     except Exception:
@@ -175,7 +177,7 @@ def _from_project(
             entry = project.set_roles(entry.id, ortho.roles)
         if entry.fingerprint != ortho.fingerprint:  # that of an earlier version, of the file and not of the pixels
             entry = project.relocate(entry.id, ortho)
-        _need_room(ortho, entry.cache)
+        _need_room(ortho, entry.shared)
     note = " ".join(part for part in (note, *ortho.notes) if part)
     levels = read_levels(ortho, None if project.read_only else entry.cache)
     store, said = _open_store(project, entry, ortho)
@@ -221,27 +223,26 @@ def _as_before(ortho: Orthophoto, entry: ImageEntry) -> Orthophoto:
     return open_orthophoto(ortho.path, roles=roles)
 
 
-def _need_room(ortho: Orthophoto, cache: Path | None) -> None:
+def _need_room(ortho: Orthophoto, shared: SharedFiles) -> None:
     """Raise PartialSegError where an image is too large for this machine, before anything is made for it."""
     pixels = ortho.shape[0] * ortho.shape[1]
     size = f"an image of {ortho.shape[0]:,} x {ortho.shape[1]:,} pixels"
     need_address_space(_MEMORY_BYTES * pixels, ortho.path, size)
-    if cache is not None:
-        shown = 0 if any(cache.glob("display-*")) else _DISPLAY_BYTES * pixels
-        shared = 0 if (cache / "confidence.u8").exists() else 2 * pixels
-        need_disk(shown + shared, cache, f"{ortho.path.name}: what is shown of {size}")
+    shown = 0 if any(shared.folder.glob("display-*")) else _DISPLAY_BYTES * pixels
+    mapped = 0 if shared.confidence.exists() else 2 * pixels
+    need_disk(shown + mapped, shared.folder, f"{ortho.path.name}: what is shown of {size}")
 
 
 def _open_store(project: Project, entry: ImageEntry, ortho: Orthophoto) -> tuple[LabelStore, str]:
     """Open an image's labels, or make them where there never were any; also what to say of it."""
-    there = entry.folder / "labels.zarr"
+    there = entry.files.labels
     guard = None if project.read_only else project.check_held
     if there.exists():
         return LabelStore.open(entry.folder, writable=not project.read_only, shape=ortho.shape, guard=guard), ""
     if project.read_only:
         raise PartialSegError(f"{entry.folder}: there are no labels in it yet; close the other viewer first.")
     # Labels are made before their image is noted, so that they are lost and not yet to be made.
-    traces = [name for name in ("strokes.jsonl", "points.json", "saved.jsonl") if (entry.folder / name).exists()]
+    traces = [path.name for path in (entry.files.strokes, entry.files.points, entry.files.saved) if path.exists()]
     if traces:
         raise PartialSegError(
             f"{there}: the labels are missing, though {' and '.join(traces)} beside them say that there were some. "
@@ -280,6 +281,6 @@ def _shared(project: Project, entry: ImageEntry, ortho: Orthophoto) -> tuple[NDA
     if project.read_only:  # the shared files belong to the viewer that holds the project
         return np.full(ortho.shape, NOT_PREDICTED, np.uint8), np.zeros(ortho.shape, np.uint8)
     return (
-        SharedArray.create(entry.cache / "prediction.u8", ortho.shape, NOT_PREDICTED).array,
-        SharedArray.create(entry.cache / "confidence.u8", ortho.shape, 0).array,
+        SharedArray.create(entry.shared.prediction, ortho.shape, NOT_PREDICTED).array,
+        SharedArray.create(entry.shared.confidence, ortho.shape, 0).array,
     )

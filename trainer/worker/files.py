@@ -16,6 +16,7 @@ import torch
 
 from annotations.disk import aside
 from annotations.disk.files import replacing
+from annotations.project_files import WeightFiles
 from trainer.checkpoint import Checkpoint, CheckpointError, NewerCheckpointError, load_checkpoint, load_safely
 from trainer.checkpoint import save_checkpoint as save_checkpoint
 
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
 
     from trainer.live.learner import LiveLearner
 
-__all__ = ["CHECKPOINT", "RESUME", "load_work", "save_work", "set_aside"]
+__all__ = ["load_work", "save_work", "set_aside"]
 
-CHECKPOINT = "best_model.pth"
-RESUME = "resume.pth"
 _OF: Final = "of"
 """The key in `resume.pth` under which the hash of its checkpoint stands."""
 
@@ -37,14 +36,15 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _make_way(folder: Path) -> None:
+def _make_way(files: WeightFiles) -> None:
     """Make sure that the folder is a folder, and that only files have the names of the two."""
+    folder = files.folder
     if os.path.lexists(folder) and not folder.is_dir():
         aside.set_aside(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (CHECKPOINT, RESUME):
-        if (folder / name).is_dir():
-            aside.set_aside(folder / name)
+    for path in (files.best, files.resume):
+        if path.is_dir():
+            aside.set_aside(path)
 
 
 def save_work(folder: Path, learner: LiveLearner) -> Path:
@@ -55,18 +55,18 @@ def save_work(folder: Path, learner: LiveLearner) -> Path:
     PartialSegError, OSError
         The disk is full or the folder cannot be written; the files there before are untouched.
     """
-    path = folder / CHECKPOINT
+    files = WeightFiles(folder)
     checkpoint, state = learner.checkpoint(), learner.state()
-    _make_way(folder)
+    _make_way(files)
     # Both are written before either takes its place. A kill between the two renames leaves a resume.pth that names
     # another checkpoint, and so is not used.
-    with replacing(folder / RESUME) as resume, replacing(path) as best:
+    with replacing(files.resume) as resume, replacing(files.best) as best:
         save_checkpoint(best, checkpoint)
         try:
             torch.save({**state, _OF: _digest(best)}, resume)
         except RuntimeError as error:  # torch reports a full disk so
             raise OSError(str(error)) from error
-    return path
+    return files.best
 
 
 def load_work(folder: Path, notes: list[str] | None = None) -> tuple[Checkpoint, dict[str, Any] | None] | None:
@@ -87,7 +87,7 @@ def load_work(folder: Path, notes: list[str] | None = None) -> tuple[Checkpoint,
         The checkpoint is newer than this version: it stays where it is.
     """
     said = notes if notes is not None else []
-    path, resume = folder / CHECKPOINT, folder / RESUME
+    path, resume = WeightFiles(folder).best, WeightFiles(folder).resume
     if os.path.lexists(folder) and not folder.is_dir():
         said.append(_aside(folder, "it should be a folder"))
         return None
@@ -141,7 +141,7 @@ def set_aside(folder: Path) -> Path | None:
 
     No file that was set aside before is ever overwritten. What cannot be moved stays, and is no reason to fail.
     """
-    path, resume = folder / CHECKPOINT, folder / RESUME
+    path, resume = WeightFiles(folder).best, WeightFiles(folder).resume
     if resume.is_dir() and not resume.is_symlink():
         with suppress(OSError):
             aside.set_aside(resume)
