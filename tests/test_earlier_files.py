@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fit_helpers import square_patches
+from fit_helpers import fitted, square_patches, to_the_end
 
 from annotations.classes import ClassScheme, LandClass
 from annotations.prediction.shared_array import SharedArray
@@ -23,7 +23,9 @@ from trainer import protocol
 from trainer.benchmark.report.write import collect, write_report
 from trainer.checkpoint import load_checkpoint
 from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, OptimConfig, WorkConfig, from_plain
-from trainer.fit.loop import BEST, LAST, fit
+from trainer.fit.events import Started
+from trainer.fit.loop import fit
+from trainer.fit.resume import BEST, LAST
 from trainer.opened.prepare import prepare
 from trainer.worker.session import LiveSession
 
@@ -113,10 +115,9 @@ def test_its_network_goes_on_learning(earlier):
 def test_a_run_that_was_cut_off_goes_on_where_it_was(earlier, tmp_path):
     scheme = ClassScheme((LandClass("dark", "#000000"), LandClass("red", "#ff0000"), LandClass("blue", "#0000ff")))
     sets = square_patches(14, 0), square_patches(4, 1, 1.0)
-    started = []
-    fit(*sets, RUN, scheme, earlier / "run", on_start=started.append)
-    assert started == [4]
-    fit(*sets, RUN, scheme, tmp_path / "whole")
+    _, events = to_the_end(fit(*sets, RUN, scheme, earlier / "run"))
+    assert events[0] == Started(4)
+    fitted(fit(*sets, RUN, scheme, tmp_path / "whole"))
     whole, cut = (load_checkpoint(folder / LAST) for folder in (tmp_path / "whole", earlier / "run"))
     assert whole.step == cut.step
     for name, tensor in whole.state_dict.items():  # another processor rounds otherwise

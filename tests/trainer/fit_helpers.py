@@ -1,9 +1,32 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
 from trainer.fit.patches import PatchSet
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from trainer.fit.events import FitEvent
+    from trainer.fit.results import FitResult
+
+
+def to_the_end(training: Generator[FitEvent, None, FitResult]) -> tuple[FitResult, list[FitEvent]]:
+    """Train to the end; return what came of it, and what happened."""
+    events = []
+    while True:
+        try:
+            events.append(next(training))
+        except StopIteration as end:
+            return end.value, events
+
+
+def fitted(training: Generator[FitEvent, None, FitResult]) -> FitResult:
+    """Train to the end; return what came of it."""
+    return to_the_end(training)[0]
 
 
 def square_patches(count: int, seed: int, labelled: float = 0.2) -> PatchSet:

@@ -20,6 +20,7 @@ import json
 import math
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -35,7 +36,7 @@ from trainer.benchmark.presets import DEFAULT_PRESET, PresetName
 from trainer.benchmark.progress import GridProgress
 from trainer.benchmark.report.write import collect, table, write_report
 from trainer.benchmark.results import RESULT_FILE
-from trainer.benchmark.run_cell import DataSet, run_cell, state_of
+from trainer.benchmark.run_cell import DataSet, run_cell
 from trainer.benchmark.tensorboard import EventLog
 from trainer.command_line import exit_status, program_name
 from trainer.config import ConfigError, DeviceConfig, ModelName
@@ -269,28 +270,12 @@ def _kept_setting(folder: Path) -> dict[str, Any]:
 
 
 def _run_one(benchmark: Benchmark, cell: Cell, data: DataSet, progress: GridProgress) -> None:
-    before = state_of(benchmark.output / cell.name, cell, data.key)
-    if before.finished:
-        progress.skipped(cell)
-    wanted = benchmark.tensorboard and is_main() and not before.finished
-    with EventLog(benchmark.output / cell.name if wanted else None) as events:
-
-        def on_epoch(result: object, best: object) -> None:
-            progress.epoch(cell, result, best)  # type: ignore[arg-type]  # both are EpochResult
-            events.add(result, data.scheme.names)  # type: ignore[arg-type]
-
-        result = run_cell(
-            cell,
-            benchmark.output,
-            data,
-            say=progress.say,
-            on_start=lambda done: progress.skipped(cell, done),
-            on_step=lambda: progress.step(cell),
-            on_epoch=on_epoch,
-            save_seconds=60 * benchmark.checkpoint_minutes,
-        )
-    if result is None:
-        progress.skipped(cell)
+    folder = benchmark.output / cell.name if benchmark.tensorboard and is_main() else None
+    happening = run_cell(cell, benchmark.output, data, save_seconds=60 * benchmark.checkpoint_minutes)
+    with closing(happening), EventLog(folder, data.scheme.names) as log:
+        for event in happening:
+            progress.show(cell, event)
+            log.note(event)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

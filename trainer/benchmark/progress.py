@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from trainer.benchmark.events import LeftAlone, Said
 from trainer.distributed import is_main
+from trainer.fit.events import EpochEnded, Started, Stepped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trainer.benchmark.events import CellEvent
     from trainer.benchmark.grid import Cell
-    from trainer.fit.loop import EpochResult
+    from trainer.fit.results import EpochResult
 
 __all__ = ["GridProgress", "duration"]
 
@@ -48,6 +51,20 @@ class GridProgress:
         )
         self._start = time.monotonic()
         self._done = 0.0
+
+    def show(self, cell: Cell, event: CellEvent) -> None:
+        """Show what happened in a cell."""
+        match event:
+            case Said(text):
+                self.say(text)
+            case LeftAlone():
+                self.skipped(cell)
+            case Started(step):
+                self.skipped(cell, step)
+            case Stepped():
+                self.step(cell)
+            case EpochEnded(result, best):
+                self.epoch(cell, result, best)
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

@@ -15,25 +15,28 @@ from filelock import FileLock, Timeout
 from annotations.disk.files import put_aside, write_atomically
 from annotations.disk.leftovers import sweep_leftovers
 from trainer.benchmark.environment import environment
+from trainer.benchmark.events import LeftAlone, Said
 from trainer.benchmark.gallery import GALLERY_FILE, write_gallery
 from trainer.benchmark.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import FitConfig, from_plain, to_plain
 from trainer.distributed import barrier, broadcast, is_main
 from trainer.fit.evaluate import Evaluation, evaluate
-from trainer.fit.loop import BEST, LAST, FitResult, fit, kept_model
-from trainer.fit.resume import comparable
+from trainer.fit.loop import fit
+from trainer.fit.resume import BEST, LAST, comparable, kept_model
 from trainer.plain import ConfigError
 from trainer.precision import choose_precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from annotations.classes import ClassScheme
+    from trainer.benchmark.events import CellEvent
     from trainer.benchmark.grid import Cell
-    from trainer.fit.loop import EpochResult
+    from trainer.fit.events import FitEvent
     from trainer.fit.patches import Patches
+    from trainer.fit.results import EpochResult, FitResult
 
 __all__ = ["DataSet", "State", "run_cell", "state_of"]
 
@@ -135,22 +138,26 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def run_cell(
-    cell: Cell,
-    output: Path,
-    data: DataSet,
-    *,
-    say: Callable[[str], None],
-    on_start: Callable[[int], None] | None = None,
-    on_step: Callable[[], None] | None = None,
-    on_epoch: Callable[[EpochResult, EpochResult | None], None] | None = None,
-    save_seconds: float = 600.0,
-) -> CellResult | None:
-    """Train and score a cell, unless that is done already.
+    cell: Cell, output: Path, data: DataSet, *, save_seconds: float = 600.0
+) -> Generator[CellEvent, None, None]:
+    """Train and score a cell, unless that is done already or another process is at work on it.
 
-    Returns
-    -------
-    CellResult or None
-        None if another process is at work on this cell.
+    Parameters
+    ----------
+    cell : Cell
+        What to train.
+    output : Path
+        The grid's folder; the cell has a folder of its own in it.
+    data : DataSet
+        What is learnt from and scored on.
+    save_seconds : float
+        As of `trainer.fit.loop.fit`.
+
+    Yields
+    ------
+    CellEvent
+        What is trained, as it is trained, and what there is to say. Closed early, it lets go of the folder, and
+        the same call goes on from what was kept.
     """
     folder = output / cell.name
     if is_main():
@@ -158,47 +165,57 @@ def run_cell(
     barrier()
     with _locked(folder) as free:
         if not free:
-            say(f"{cell.name}: another process is at work on it; left to that one.")
-            return None
-        key = data.key
-        state: State = broadcast(state_of(folder, cell, key) if is_main() else State(None, ()))
+            yield Said(f"{cell.name}: another process is at work on it; left to that one.")
+            yield LeftAlone()
+            return
+        state: State = broadcast(state_of(folder, cell, data.key) if is_main() else State(None, ()))
+        for text in _said_of(cell, folder, state):
+            yield Said(text)
         if state.finished:
-            say(f"{cell.name}: finished already, mIoU {state.result.best_miou:.4f}.")  # type: ignore[union-attr]
-            if not state.result.usable:  # type: ignore[union-attr]
-                say(f"{cell.name}: but {_WORTHLESS}")
-            return state.result
-        if state.differences:
-            say(f"{cell.name}: its configuration has changed ({'; '.join(state.differences)}), so it is run again.")
-        if not state.whole:
-            say(f"{cell.name}: finished, but {folder / BEST} is missing or damaged, so it is run again.")
+            yield LeftAlone()
+            return
         if is_main():
-            sweep_leftovers(folder)
-            for name in (RESULT_FILE, GALLERY_FILE):
-                put_aside(folder / name)
-            write_atomically(folder / _CONFIG, (json.dumps(to_plain(cell.config), indent=2) + "\n").encode())
-            write_atomically(folder / "environment.json", (json.dumps(environment(), indent=2) + "\n").encode())
-        train, counts = data.train.labelled(cell.config.labels, cell.config.seed, keep=cell.config.keep_labels)
-        val, _ = data.val.labelled(None, 0)
-        fitted = fit(
-            train,
-            val,
-            cell.config,
-            data.scheme,
-            folder,
-            counts=counts,
-            key=key,
-            save_seconds=save_seconds,
-            on_start=on_start,
-            on_step=on_step,
-            on_epoch=on_epoch,
-        )
-        barrier()
-        result = _finish(cell, folder, data, fitted, counts)
-        if is_main():
-            write_result(folder, result)
+            _prepare(folder, cell)
+        result = yield from _trained(cell, folder, data, save_seconds)
         if not result.usable:
-            say(f"{cell.name}: {_WORTHLESS}")
-        return result
+            yield Said(f"{cell.name}: {_WORTHLESS}")
+
+
+def _said_of(cell: Cell, folder: Path, state: State) -> Iterator[str]:
+    """Yield what there is to say of what an earlier run left."""
+    if state.finished and state.result is not None:
+        yield f"{cell.name}: finished already, mIoU {state.result.best_miou:.4f}."
+        if not state.result.usable:
+            yield f"{cell.name}: but {_WORTHLESS}"
+        return
+    if state.differences:
+        yield f"{cell.name}: its configuration has changed ({'; '.join(state.differences)}), so it is run again."
+    if not state.whole:
+        yield f"{cell.name}: finished, but {folder / BEST} is missing or damaged, so it is run again."
+
+
+def _prepare(folder: Path, cell: Cell) -> None:
+    """Set aside the result of an earlier run, and write down what runs now."""
+    sweep_leftovers(folder)
+    for name in (RESULT_FILE, GALLERY_FILE):
+        put_aside(folder / name)
+    write_atomically(folder / _CONFIG, (json.dumps(to_plain(cell.config), indent=2) + "\n").encode())
+    write_atomically(folder / "environment.json", (json.dumps(environment(), indent=2) + "\n").encode())
+
+
+def _trained(cell: Cell, folder: Path, data: DataSet, save_seconds: float) -> Generator[FitEvent, None, CellResult]:
+    """Train a cell, score it, and write its result."""
+    config = cell.config
+    train, counts = data.train.labelled(config.labels, config.seed, keep=config.keep_labels)
+    val, _ = data.val.labelled(None, 0)
+    fitted = yield from fit(
+        train, val, config, data.scheme, folder, counts=counts, key=data.key, save_seconds=save_seconds
+    )
+    barrier()
+    result = _finish(cell, folder, data, fitted, counts)
+    if is_main():
+        write_result(folder, result)
+    return result
 
 
 def _finish(cell: Cell, folder: Path, data: DataSet, fitted: FitResult, counts: list[int]) -> CellResult:

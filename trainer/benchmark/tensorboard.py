@@ -6,13 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from trainer.config import ConfigError
+from trainer.fit.events import EpochEnded, Started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from trainer.fit.loop import EpochResult
+    from trainer.benchmark.events import CellEvent
 
 __all__ = ["EventLog"]
 
@@ -23,33 +24,30 @@ class EventLog:
     Parameters
     ----------
     folder : Path or None
-        None writes nothing.
-
-    Raises
-    ------
-    ConfigError
-        TensorBoard is not installed.
+        Gets its files when training starts; None writes nothing.
+    class_names : sequence of str
+        Of the scores of each class.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, class_names: Sequence[str]) -> None:
+        self._folder, self._class_names = folder, tuple(class_names)
         self._writer: Any = None
-        if folder is None:
-            return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise ConfigError(
-                'event files need TensorBoard: pip install "napari-partialseg[tensorboard]", or leave out --tensorboard'
-            ) from error
-        self._writer = SummaryWriter(str(folder))
 
-    def add(self, result: EpochResult, class_names: Sequence[str]) -> None:
-        """Write an epoch's numbers at its step."""
-        if self._writer is None:
-            return
-        for name, value in result.row(tuple(class_names)).items():
-            if name not in ("epoch", "step") and math.isfinite(value):
-                self._writer.add_scalar(name.replace("iou ", "iou/"), value, result.step)
+    def note(self, event: CellEvent) -> None:
+        """Write an epoch's numbers at its step.
+
+        Raises
+        ------
+        ConfigError
+            TensorBoard is not installed.
+        """
+        match event:
+            case Started() if self._folder is not None:
+                self._writer = _writer(self._folder)
+            case EpochEnded(result) if self._writer is not None:
+                for name, value in result.row(self._class_names).items():
+                    if name not in ("epoch", "step") and math.isfinite(value):
+                        self._writer.add_scalar(name.replace("iou ", "iou/"), value, result.step)
 
     def __enter__(self) -> EventLog:
         return self
@@ -59,3 +57,13 @@ class EventLog:
     ) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+def _writer(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ConfigError(
+            'event files need TensorBoard: pip install "napari-partialseg[tensorboard]", or leave out --tensorboard'
+        ) from error
+    return SummaryWriter(str(folder))

@@ -19,7 +19,7 @@ from trainer.landcover_ai import DatasetError, Patch, read_patches
 from trainer.normalisation import IMAGENET, Normalisation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -272,8 +272,10 @@ def dataset_normalisation(config: FitConfig, patches: PatchSet) -> Normalisation
 
 def batches(
     patches: PatchSet, indices: Sequence[NDArray[np.int64]], waited: Callable[[float], None] | None = None
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Generator[tuple[Tensor, Tensor], None, None]:
     """Yield images and labels of each group of indices; a thread gathers the next while one is in use.
+
+    Closed, it ends its thread.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from trainer.precision import Precision, choose_precision
 from trainer.step import TrainingStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from trainer.config import FitConfig
     from trainer.fit.patches import PatchSet
     from trainer.normalisation import Normalisation
+    from trainer.step import StepLoss
 
-__all__ = ["Training", "class_weights", "steps_per_epoch"]
+__all__ = ["EpochSums", "Training", "class_weights", "nothing_done", "steps_per_epoch"]
 
 _ORDER, _CHANGE = 1, 2  # which random stream: the order of the patches, the change of a patch
 
@@ -75,6 +76,49 @@ def _require_shapes(optimizer: torch.optim.Optimizer) -> None:
                 raise ValueError(f"{name} has the shape {tuple(value.shape)}, not {tuple(parameter.shape)}")
 
 
+def nothing_done() -> dict[str, float]:
+    """Return what is done of an epoch that has not begun."""
+    return {"steps": 0, "total": 0.0, "count": 0.0, "waited": 0.0}
+
+
+class EpochSums:
+    """What is done of an epoch, added up on the device, so that adding waits for nothing.
+
+    Parameters
+    ----------
+    part : mapping
+        What an earlier run has done of it: steps, summed loss (total), labelled pixels (count) and seconds in which the
+        network stood still for data (waited).
+    device : torch.device
+        What computes.
+    """
+
+    def __init__(self, part: Mapping[str, float], device: torch.device) -> None:
+        self.steps = int(part["steps"])
+        self._waited = part["waited"]
+        before = [part["total"], part["count"]] if is_main() else [0.0, 0.0]  # they are added up over all ranks
+        self._sums = torch.tensor(before, dtype=torch.float64, device=device)
+
+    def add(self, loss: StepLoss) -> None:
+        """Add a step."""
+        self._sums += torch.stack([loss.total.double(), loss.labelled.double()])
+        self.steps += 1
+
+    def wait(self, seconds: float) -> None:
+        """Add seconds of waiting."""
+        self._waited += seconds
+
+    def part(self) -> dict[str, float]:
+        """Return what is done, for `EpochSums` to go on from; waits for the device."""
+        total, count = self._sums.tolist()
+        return {"steps": self.steps, "total": total, "count": count, "waited": self._waited}
+
+    def over_all_ranks(self) -> dict[str, float]:
+        """Return the same once, when the epoch has ended, with the losses and pixels of all ranks."""
+        all_reduce_sum(self._sums)
+        return self.part()
+
+
 class Training:
     """A network in training; `trainer.fit.loop.fit` runs it.
 
@@ -106,7 +150,6 @@ class Training:
         weight = None if weights is None else torch.tensor(weights, device=self.precision.device)
         self._make_step = TrainingStep(self.trained, self.optimizers, self.precision, weight)
         self.step = 0
-        self.waited = 0.0
 
     @property
     def predicting(self) -> nn.Module:
@@ -149,13 +192,7 @@ class Training:
         order = np.concatenate([rng.permutation(patches) for _ in range(rounds)])
         return [order[n * size : (n + 1) * size] for n in range(steps)]
 
-    def train_epoch(
-        self,
-        patches: PatchSet,
-        epoch: int,
-        part: Mapping[str, float],
-        stepped: Callable[[Callable[[], dict[str, float]]], None],
-    ) -> dict[str, float]:
+    def train_epoch(self, patches: PatchSet, epoch: int, sums: EpochSums) -> Generator[int, None, None]:
         """Go through the patches once.
 
         Parameters
@@ -164,54 +201,39 @@ class Training:
             What is learnt from.
         epoch : int
             Its number, from 1.
-        part : mapping
-            How much of it an earlier run has done: steps, summed loss (total), labelled pixels (count) and seconds of
-            waiting (waited).
-        stepped : callable
-            Called after each step with a function that tells what is then done of the epoch (it waits for the device).
+        sums : EpochSums
+            What an earlier run has done of it; each step is added.
 
-        Returns
-        -------
-        dict
-            The same of the whole epoch, over all ranks.
+        Yields
+        ------
+        int
+            The number of steps of the whole training that are made, after each.
         """
         groups = self._groups(len(patches), epoch)
         mine = [group[rank() :: world_size()] for group in groups]
         steps = len(groups) * self.config.epochs
-        first = int(part["steps"])
-        device = self.precision.device
-        before = [part["total"], part["count"]] if is_main() else [0.0, 0.0]  # they are added up over all ranks
-        sums = torch.tensor(before, dtype=torch.float64, device=device)
-        self.waited = part["waited"]
+        first = sums.steps
         self.trained.train()
-        for nth, batch in enumerate(batches(patches, mine[first:], self._wait), first):
-            turn = nth * self.config.batch_size // len(patches)  # 0 but for a set gone through several times
-            set_rates(self.optimizers, self.config.optim, self.step, steps)
-            generators = [self._generator(epoch, turn, int(i)) for i in mine[nth]]
-            loss = self._make_step(*self._prepared(*batch, generators))
-            sums += torch.stack([loss.total.double(), loss.labelled.double()])
-            self.step += 1
-            if self.average is not None:
-                self.average.update(self.model, self.step)
-            stepped(partial(self._part, nth + 1, sums))
-        return self._part(len(groups), all_reduce_sum(sums))
-
-    def _part(self, steps: int, sums: Tensor) -> dict[str, float]:
-        total, count = sums.tolist()
-        return {"steps": steps, "total": total, "count": count, "waited": self.waited}
-
-    def _wait(self, seconds: float) -> None:
-        self.waited += seconds
+        with closing(batches(patches, mine[first:], sums.wait)) as ahead:
+            for nth, batch in enumerate(ahead, first):
+                turn = nth * self.config.batch_size // len(patches)  # 0 but for a set gone through several times
+                set_rates(self.optimizers, self.config.optim, self.step, steps)
+                generators = [self._generator(epoch, turn, int(i)) for i in mine[nth]]
+                start = time.perf_counter()
+                inputs, labels = self._prepared(*batch, generators)
+                sums.wait(time.perf_counter() - start)  # on a GPU this is only the launching of it
+                sums.add(self._make_step(inputs, labels))
+                self.step += 1
+                if self.average is not None:
+                    self.average.update(self.model, self.step)
+                yield self.step
 
     def _generator(self, epoch: int, turn: int, index: int) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, _CHANGE, epoch, index, *([turn] if turn else [])])
 
     def _prepared(self, images: Tensor, labels: Tensor, generators: list[np.random.Generator]) -> tuple[Tensor, Tensor]:
         """Return the network's input and the labels, changed at random."""
-        start = time.perf_counter()
         images, labels = self.precision.images(images), labels.to(self.precision.device, non_blocking=True)
         images, labels = augment(images, labels, self.config.augment, generators)
         inputs = photometric(self.normalisation.apply(images), self.config.augment, generators)
-        inputs = self.precision.images(inputs)
-        self._wait(time.perf_counter() - start)  # on a GPU this is only the launching of it
-        return inputs, labels
+        return self.precision.images(inputs), labels

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,15 @@ from annotations.classes import LANDCOVER_AI
 from trainer.benchmark import command as benchmark
 from trainer.benchmark import run_cell as cell_run
 from trainer.benchmark.command import Benchmark
-from trainer.benchmark.run_cell import DataSet
+from trainer.benchmark.events import LeftAlone, Said
+from trainer.benchmark.progress import GridProgress
+from trainer.benchmark.results import read_result
+from trainer.benchmark.run_cell import DataSet, run_cell
 from trainer.checkpoint import load_checkpoint
 from trainer.config import FitConfig, from_plain
+from trainer.fit.events import EpochEnded, Started, Stepped
 from trainer.fit.patches import read_all
+from trainer.fit.results import EpochResult
 from trainer.landcover_ai import read_split
 
 if TYPE_CHECKING:
@@ -222,6 +228,42 @@ def test_ctrl_c_keeps_what_is_finished(
     assert "the same command goes on from here" in capsys.readouterr().err
     cells = json.loads((tmp_path / "report.json").read_text())["cells"]
     assert [cell["name"] for cell in cells] == ["unet_frac10_w4"]
+
+
+def test_a_cell_that_is_left_early_lets_go_of_its_folder_and_goes_on(tiny_data: Path, tmp_path: Path) -> None:
+    cell = Benchmark(models=("unet",), widths=(4,), input_size=32, epochs=2, steps_per_epoch=2, batch_size=2).cells()[0]
+    read = {split: read_all(read_split(tiny_data, split), cell.config, 5) for split in ("train", "val")}
+    data = DataSet(read["train"], read["val"], None, LANDCOVER_AI)
+    events = run_cell(cell, tmp_path, data, save_seconds=0.0)
+    assert [next(events), next(events)] == [Started(0), Stepped(1)]
+    assert list(run_cell(cell, tmp_path, data))[-1] == LeftAlone()  # as another process would find it
+    events.close()
+    again = list(run_cell(cell, tmp_path, data))
+    assert again[:2] == [Started(1), Stepped(2)]
+    assert [event.result.epoch for event in again if isinstance(event, EpochEnded)] == [1, 2]
+    assert read_result(tmp_path / cell.name) is not None
+    finished = list(run_cell(cell, tmp_path, data))
+    assert [type(event) for event in finished] == [Said, LeftAlone]
+
+
+def test_progress_counts_what_happens_in_a_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = Benchmark(models=("unet",), fractions=(0.1,)).cells()
+    progress = GridProgress({first: 6, second: 6})
+    assert math.isnan(progress.seconds_left())
+    for event in (LeftAlone(), Said("finished already")):
+        progress.show(first, event)
+    for event in (Started(3), Stepped(4), Stepped(5)):
+        progress.show(second, event)
+    assert 0 < progress.seconds_left() < 60
+    matrix = torch.tensor([[3, 1], [0, 4]])
+    result = EpochResult(2, 6, 0.5, 0.7, matrix, 0.8, 0.875, 1.5, 0.0)
+    for event in (Stepped(6), EpochEnded(result, None)):
+        progress.show(second, event)
+    progress.close()
+    assert progress.seconds_left() == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "finished already"
+    assert said[1].startswith("unet_frac100  epoch 2/12  loss 0.5000  mIoU 0.7750 (best nan)  accuracy 0.8750")
 
 
 def test_a_cell_that_fails_does_not_end_the_grid(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from fit_helpers import square_patches
+from fit_helpers import fitted, square_patches
 from torch import multiprocessing
 
 from annotations.classes import ClassScheme, LandClass
@@ -57,7 +57,7 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path, name: str) -> None:
     model = replace(TINY.model, name=name, deep_supervision=name == "unetplusplus", levels=3)
     config = replace(TINY, model=model, epochs=16, class_balance=0.5)
     val = square_patches(6, 1, 1.0)
-    result = fit(square_patches(20, 0), val, config, SCHEME, tmp_path)
+    result = fitted(fit(square_patches(20, 0), val, config, SCHEME, tmp_path))
     assert result.best is not None
     assert result.best.scores.miou > 0.9
     assert result.best.scores.miou == max(e.scores.miou for e in result.epochs)
@@ -83,7 +83,8 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path, name: str) -> None:
 def test_the_same_seed_gives_the_same_run() -> None:
     train, val = square_patches(10, 0), square_patches(3, 1)
     first, again, other = (
-        [e.loss for e in fit(train, val, config, SCHEME).epochs] for config in (TINY, TINY, replace(TINY, seed=2))
+        [e.loss for e in fitted(fit(train, val, config, SCHEME)).epochs]
+        for config in (TINY, TINY, replace(TINY, seed=2))
     )
     assert first == again
     assert first != other
@@ -106,7 +107,7 @@ def test_a_run_that_diverges_is_never_the_best(tmp_path: Path, monkeypatch: pyte
     # No configuration holds such weights; every loss that comes of them is no number.
     monkeypatch.setattr("trainer.fit.training.class_weights", lambda config, counts: [math.inf, 1.0, 1.0])
     train = square_patches(8, 0)
-    result = fit(train, square_patches(3, 1), replace(TINY, epochs=2), SCHEME, tmp_path)
+    result = fitted(fit(train, square_patches(3, 1), replace(TINY, epochs=2), SCHEME, tmp_path))
     assert result.best is None
     assert [epoch.diverged(3) for epoch in result.epochs] == [True, True]
     assert not (tmp_path / "best_model.pth").exists()
@@ -152,7 +153,7 @@ def _losses_of_rank(rank: int, port: int, config: FitConfig, folder: Path, resul
         RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
     )
     with process_group():
-        result = fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME, folder)
+        result = fitted(fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME, folder))
     results.put((rank, [e.loss for e in result.epochs], result.epochs[-1].scores.miou))  # type: ignore[attr-defined]
 
 
@@ -193,7 +194,7 @@ def test_two_processes_train_as_one(tmp_path: Path, norm: str, optimizer: str) -
         device=DeviceConfig(device="cpu", precision="float32", threads=1),
         epochs=2,
     )
-    alone = fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME)
+    alone = fitted(fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME))
     answers = on_two_processes(config, tmp_path)
     for _, losses, miou in answers:
         assert losses == pytest.approx([e.loss for e in alone.epochs], rel=1e-5)

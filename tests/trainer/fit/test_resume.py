@@ -7,16 +7,22 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from fit_helpers import fitted, to_the_end
 
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, OptimConfig
-from trainer.fit.loop import BEST, LAST, EpochResult, fit
+from trainer.fit.events import EpochEnded, Started, Stepped
+from trainer.fit.loop import fit
+from trainer.fit.results import EpochResult
+from trainer.fit.resume import BEST, LAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,10 +39,6 @@ CONFIG = FitConfig(
     batch_size=4,
     input_size=16,
 )
-
-
-class Stop(Exception):
-    """Stands for whatever ends a run."""
 
 
 @pytest.fixture(autouse=True)
@@ -67,20 +69,12 @@ def test_it_ends_with_the_same_weights_wherever_it_was_stopped(
     tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme, after: int, optimizer: str
 ) -> None:
     config = replace(CONFIG, optim=replace(CONFIG.optim, name=optimizer))
-    whole = fit(*sets, config, scheme3, tmp_path / "whole")
-    steps = 0
-
-    def stop() -> None:
-        nonlocal steps
-        steps += 1
-        if steps == after:
-            raise Stop
-
-    with pytest.raises(Stop):
-        fit(*sets, config, scheme3, tmp_path / "cut", on_step=stop, save_seconds=0.0)
-    started: list[int] = []
-    again = fit(*sets, config, scheme3, tmp_path / "cut", on_start=started.append, save_seconds=0.0)
-    assert started == [after]  # every step was kept, so none is made twice
+    whole = fitted(fit(*sets, config, scheme3, tmp_path / "whole"))
+    with closing(fit(*sets, config, scheme3, tmp_path / "cut", save_seconds=0.0)) as events:
+        assert next(event for event in events if event == Stepped(after))
+    again, events = to_the_end(fit(*sets, config, scheme3, tmp_path / "cut", save_seconds=0.0))
+    assert events[0] == Started(after)
+    assert next(e for e in events if isinstance(e, Stepped)) == Stepped(after + 1)  # none is made twice
     for name in (BEST, LAST):
         assert same_weights(tmp_path / "whole" / name, tmp_path / "cut" / name)
     assert [e.loss for e in again.epochs] == [e.loss for e in whole.epochs]
@@ -92,13 +86,39 @@ def test_it_ends_with_the_same_weights_wherever_it_was_stopped(
     assert len(rows[0]) == len(rows[1]) == 4
 
 
+def test_it_says_what_happens_in_order(sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme) -> None:
+    result, events = to_the_end(fit(*sets, replace(CONFIG, epochs=2), scheme3))
+    first, second = result.epochs
+    best = max(result.epochs, key=lambda epoch: epoch.scores.miou)
+    assert events[:5] == [Started(0), Stepped(1), Stepped(2), Stepped(3), EpochEnded(first, first)]
+    assert events[5:] == [Stepped(4), Stepped(5), Stepped(6), EpochEnded(second, best)]
+    assert result.best is best
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 4])
+def test_left_early_it_ends_its_threads_and_keeps_what_was_told(
+    tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme, after: int
+) -> None:
+    threads = set(threading.enumerate())
+    training = fit(*sets, CONFIG, scheme3, tmp_path, save_seconds=0.0)
+    told = [next(training) for _ in range(after + 1)]
+    inside = isinstance(told[-1], Stepped)
+    assert bool(set(threading.enumerate()) - threads) == inside
+    training.close()
+    assert set(threading.enumerate()) == threads
+    assert list(training) == []
+    kept = [event.step for event in told if isinstance(event, Started | Stepped)][-1]
+    again = fit(*sets, CONFIG, scheme3, tmp_path)
+    assert next(again) == Started(kept)
+    again.close()
+
+
 def test_a_finished_run_is_not_trained_further(
     tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme
 ) -> None:
-    first = fit(*sets, CONFIG, scheme3, tmp_path)
-    steps: list[int] = []
-    second = fit(*sets, CONFIG, scheme3, tmp_path, on_step=lambda: steps.append(1))
-    assert not steps
+    first = fitted(fit(*sets, CONFIG, scheme3, tmp_path))
+    second, events = to_the_end(fit(*sets, CONFIG, scheme3, tmp_path))
+    assert events == [Started(9)]
     assert [e.loss for e in first.epochs] == [e.loss for e in second.epochs]
     assert second.seconds == first.seconds
 
@@ -106,24 +126,23 @@ def test_a_finished_run_is_not_trained_further(
 def test_another_configuration_or_other_data_begin_anew(
     tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme
 ) -> None:
-    fit(*sets, CONFIG, scheme3, tmp_path, key="a")
+    fitted(fit(*sets, CONFIG, scheme3, tmp_path, key="a"))
     for config, key, kept in (
         (replace(CONFIG, device=replace(CONFIG.device, precision="auto")), "a", 9),
         (CONFIG, "b", 0),
         (replace(CONFIG, seed=7), "b", 0),
     ):
-        started: list[int] = []
-        fit(*sets, config, scheme3, tmp_path, key=key, on_start=started.append)
-        assert started == [kept]
+        _, events = to_the_end(fit(*sets, config, scheme3, tmp_path, key=key))
+        assert events[0] == Started(kept)
 
 
 def test_what_another_run_left_is_put_aside(
     tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit(*sets, CONFIG, scheme3, tmp_path)
+    fitted(fit(*sets, CONFIG, scheme3, tmp_path))
     before = {name: (tmp_path / name).read_bytes() for name in (BEST, LAST)}
     monkeypatch.setattr(EpochResult, "usable", property(lambda result: False))
-    assert fit(*sets, replace(CONFIG, seed=7), scheme3, tmp_path).best is None
+    assert fitted(fit(*sets, replace(CONFIG, seed=7), scheme3, tmp_path)).best is None
     assert not (tmp_path / BEST).exists()  # nobody takes the former run's for this one's
     assert (tmp_path / "best_model.before.pth").read_bytes() == before[BEST]
     assert (tmp_path / "last_model.before.pth").read_bytes() == before[LAST]
@@ -134,7 +153,7 @@ def test_a_damaged_checkpoint_is_named_and_left(
 ) -> None:
     (tmp_path / LAST).write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match=r"last_model\.pth.*Delete the file"):
-        fit(*sets, CONFIG, scheme3, tmp_path)
+        fitted(fit(*sets, CONFIG, scheme3, tmp_path))
     assert (tmp_path / LAST).read_bytes() == b"not a checkpoint"
 
 
