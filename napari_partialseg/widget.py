@@ -9,6 +9,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox, QWidget
+from superqt.utils import QSignalDebouncer
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
@@ -85,9 +86,8 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._locator = Locator(self)
         self._locator.found.connect(lambda path, folder: self.open_path(path, folder=folder))
         self._locator.failed.connect(self._could_not_open)
-        self._stay_timer = QTimer(self)
-        self._stay_timer.setSingleShot(True)
-        self._stay_timer.timeout.connect(self._stay)
+        self._soon = QSignalDebouncer(parent=self)
+        self._soon.triggered.connect(self._stay)
         self._score_timer = QTimer(self)
         self._score_timer.setInterval(_SCORE_MILLISECONDS)
         self._score_timer.timeout.connect(self._show_score)
@@ -500,7 +500,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
                 self._watch_window()
             elif self._window is not None:
                 _between.add(self)
-                self._stay_timer.start()
+                self._soon.throttle()
         return bool(super().event(event))
 
     def _stay(self) -> None:

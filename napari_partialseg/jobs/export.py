@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox
+from superqt.utils import QSignalDebouncer
 
 from annotations.errors import PartialSegError
 from annotations.export.targets import GEOTIFF, POLYGONS, check_target, shown
@@ -56,9 +57,8 @@ class Exporter(QObject):
         self._job: Job | None = None
         self._writing: tuple[str, Path] | None = None
         self._kinds: dict[str, str] = {}  # of the files written for this session, by place
-        self._silence = QTimer(self)
-        self._silence.setSingleShot(True)
-        self._silence.timeout.connect(self._worker_is_silent)
+        self._silence = QSignalDebouncer(parent=self)
+        self._silence.triggered.connect(self._worker_is_silent)
         panel.export.connect(self._ask)
         panel.cancel.connect(self.cancel)
 
@@ -114,7 +114,7 @@ class Exporter(QObject):
     def drop(self) -> None:
         """Give up what is under way, and do not tell the worker."""
         self._waiting = None
-        self._silence.stop()
+        self._silence.cancel()
         if self._job is not None:
             self._job.cancel()
             self._job = None
@@ -197,7 +197,8 @@ class Exporter(QObject):
             self._wait(_SILENT_SECONDS)
 
     def _wait(self, seconds: float) -> None:
-        self._silence.start(round(1000 * seconds))
+        self._silence.setTimeout(round(1000 * seconds))
+        self._silence.throttle()
 
     def _worker_is_silent(self) -> None:
         if self._waiting is not None:
@@ -219,7 +220,7 @@ class Exporter(QObject):
         self._complete = (message.step, Path(message.checkpoint) if message.checkpoint else None)
         if self._waiting is not None:
             (kind, path), self._waiting = self._waiting, None
-            self._silence.stop()
+            self._silence.cancel()
             self._write(kind, path)
 
     # --------------------------------------------------------------------------------------------------- writing

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
+from superqt.utils import QSignalDebouncer
 
 from annotations.errors import PartialSegError
 from annotations.labels.labelling import NewPoint
@@ -67,10 +68,8 @@ class PointKeeper(QObject):
         self._added: frozenset[int] = frozenset()  # selected by napari because they were just added
         self._class = 0
         self.radius = RADIUS
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self._look)
+        self._soon = QSignalDebouncer(parent=self)
+        self._soon.triggered.connect(self._look)
         self.show()
         points.events.data.connect(self._edited)
         points.events.features.connect(self._edited)
@@ -126,7 +125,7 @@ class PointKeeper(QObject):
 
     def stop(self) -> None:
         """Listen no more."""
-        self._soon.stop()
+        self._soon.cancel()
         self._points.events.data.disconnect(self._edited)
         self._points.events.features.disconnect(self._edited)
         self._points.events.set_data.disconnect(self._drawn_anew)
@@ -152,7 +151,7 @@ class PointKeeper(QObject):
 
     def _drawn_anew(self, event: object = None) -> None:
         if not self._busy and not self._moving:
-            self._soon.start()
+            self._soon.throttle()
 
     def _selected(self, event: object = None) -> None:
         if not self._busy and not self._adding:

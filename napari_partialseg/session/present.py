@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+from superqt.utils import QSignalDebouncer
 
 from napari_partialseg.session.layers import MARK
 
@@ -45,10 +46,8 @@ class PresentLayers(QObject):
         self._say = say
         self._order = list(viewer.layers)
         # Not while napari is still removing: it clears a list one by one, and empties it when the viewer closes.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.put_back)
+        self._soon = QSignalDebouncer(parent=self)
+        self._soon.triggered.connect(self.put_back)
         for layer in layers.all():
             layer.locked = True  # napari's own delete button and keys then say so
         events = viewer.layers.events
@@ -63,7 +62,7 @@ class PresentLayers(QObject):
 
     def put_back(self) -> None:
         """Put back what is missing, now."""
-        self._soon.stop()
+        self._soon.cancel()
         missing = self._missing()
         if not missing:
             return
@@ -88,7 +87,7 @@ class PresentLayers(QObject):
 
     def stop(self) -> None:
         """Let them go."""
-        self._soon.stop()
+        self._soon.cancel()
         for emitter, callback in self._connected:
             emitter.disconnect(callback)
         self._connected.clear()
@@ -100,7 +99,7 @@ class PresentLayers(QObject):
 
     def _changed(self, event: object = None) -> None:
         if self._missing():
-            self._soon.start()
+            self._soon.throttle()
         else:
             self._order = list(self._viewer.layers)
 

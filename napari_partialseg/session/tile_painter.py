@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+from superqt.utils import QSignalThrottler
 
 from napari_partialseg.session.tracker import redraw
 
@@ -33,10 +34,9 @@ class TilePainter(QObject):
         self._layers = layers
         self._regions: set[Region] = set()
         self.newest_step = 0
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_MILLISECONDS)
-        self._timer.timeout.connect(self.draw)
+        self._round = QSignalThrottler(QSignalThrottler.EmissionPolicy.Trailing, self)
+        self._round.setTimeout(_MILLISECONDS)
+        self._round.triggered.connect(self.draw)
         layers.prediction.events.visible.connect(self._shown)
 
     def add(self, message: protocol.Tiles) -> None:
@@ -44,8 +44,7 @@ class TilePainter(QObject):
         for tile in message.tiles:
             self._regions.add(tile.region)
             self.newest_step = max(self.newest_step, tile.step)
-        if not self._timer.isActive():
-            self._timer.start()
+        self._round.throttle()
 
     def draw(self) -> None:
         """Draw what has come since the last round."""
@@ -63,7 +62,7 @@ class TilePainter(QObject):
 
     def stop(self) -> None:
         """Draw no more."""
-        self._timer.stop()
+        self._round.cancel()
         self._regions.clear()
         self._layers.prediction.events.visible.disconnect(self._shown)
 

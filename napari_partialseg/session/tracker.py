@@ -6,7 +6,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
+from superqt.utils import QSignalDebouncer
 
 from annotations.region import Region
 
@@ -58,16 +59,13 @@ class LabelTracker(QObject):
         self._layer = layer
         self._labelling = labelling
         self._pressed = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLE_MILLISECONDS)
-        self._timer.timeout.connect(self.look_for_changes)
+        self._settled = QSignalDebouncer(parent=self)
+        self._settled.setTimeout(_SETTLE_MILLISECONDS)
+        self._settled.triggered.connect(self.look_for_changes)
         # napari tells of an edit before it writes it, unless it was made with the mouse: look at it a moment later.
         self._told: tuple[Region, str] | None = None
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.take_in)
+        self._soon = QSignalDebouncer(parent=self)
+        self._soon.triggered.connect(self.take_in)
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._drawn_anew)
         layer.mouse_drag_callbacks.append(self._while_pressed)
@@ -82,8 +80,8 @@ class LabelTracker(QObject):
 
     def disconnect_layer(self) -> None:
         """Stop listening."""
-        self._timer.stop()
-        self._soon.stop()
+        self._settled.cancel()
+        self._soon.cancel()
         self._layer.events.paint.disconnect(self._painted)
         self._layer.events.set_data.disconnect(self._drawn_anew)
         for name in ("undo", "redo"):
@@ -116,7 +114,7 @@ class LabelTracker(QObject):
         """Compare with the journal and note what a write from outside has changed."""
         self.take_in()
         if self._pressed:  # a stroke counts once it is finished
-            self._timer.start()
+            self._settled.throttle()
             return
         self.tell(self._labelling.sync())
 
@@ -143,10 +141,10 @@ class LabelTracker(QObject):
         self.take_in()  # an earlier edit that has not had its moment yet
         if not region.empty:
             self._told = region, str(self._layer.mode)
-            self._soon.start()
+            self._soon.throttle()
 
     def _drawn_anew(self, event: object = None) -> None:
-        self._timer.start()
+        self._settled.throttle()
 
     def _while_pressed(self, layer: Labels, event: Any) -> Iterator[None]:
         self._pressed = True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication
+from superqt.utils import QSignalDebouncer
 
 from annotations.region import Region
 from trainer import protocol
@@ -59,10 +60,9 @@ class ViewWatcher(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._scale = scale
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REST_MILLISECONDS)
-        self._timer.timeout.connect(lambda: self.moved.emit(self.region()))
+        self._rest = QSignalDebouncer(parent=self)
+        self._rest.setTimeout(_REST_MILLISECONDS)
+        self._rest.triggered.connect(lambda: self.moved.emit(self.region()))
         self._events = [viewer.scene.camera.events.center, viewer.scene.camera.events.zoom]
         for event in self._events:
             event.connect(self._start)
@@ -91,9 +91,9 @@ class ViewWatcher(QObject):
 
     def stop(self) -> None:
         """Watch no more."""
-        self._timer.stop()
+        self._rest.cancel()
         for event in self._events:
             event.disconnect(self._start)
 
     def _start(self, event: object = None) -> None:
-        self._timer.start()
+        self._rest.throttle()
