@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
-__all__ = ["Scene", "open_scene"]
+__all__ = ["Scene", "open_scene", "run_viewer"]
 
 _FRAME = 40  # title bar and borders, about
 
@@ -56,10 +56,17 @@ def open_scene(
     if show:
         viewer.window.resize(*_fitting(viewer, size))
     if path is not None:
-        if truth is not None:
-            widget.truth_wanted = truth
-        widget.open_path(path, folder=project)
+        widget.open_path(path, folder=project, truth=truth)
     return Scene(viewer, widget)
+
+
+def run_viewer(
+    path: str | Path | None = None, *, project: str | Path | None = None, truth: str | Path | None = None
+) -> None:
+    """Open a viewer as `open_scene` does, and return when it has been closed."""
+    scene = open_scene(path, project=project, truth=truth)
+    napari.run()
+    scene.widget.shut_down()
 
 
 def _fitting(viewer: Viewer, size: tuple[int, int]) -> tuple[int, int]:

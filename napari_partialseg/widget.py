@@ -78,13 +78,12 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._keys: ClassKeys | None = None
         self._work_keys: WorkKeys | None = None
         self._scheme_wanted: ClassScheme | None = None  # edited before anything was open
-        self.truth_wanted: str | Path | None = None  # loaded as soon as an orthophoto is open
         self._build()
         self._opener = Opener(lambda: self.session, self._let_go, self._take_up, self)
         self._opener.changed.connect(self._show_title)
         self._opener.failed.connect(self._could_not_open)
         self._locator = Locator(self)
-        self._locator.found.connect(lambda path, folder: self.open_path(path, folder=folder))
+        self._locator.found.connect(lambda it: self.open_path(it.path, folder=it.folder, truth=it.truth))
         self._locator.failed.connect(self._could_not_open)
         self._soon = QSignalDebouncer(parent=self)
         self._soon.triggered.connect(self._stay)
@@ -179,7 +178,14 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
 
     # ----------------------------------------------------------------------------------------------------- opening
 
-    def open_path(self, path: str | Path, *, folder: str | Path | None = None, image: Image | None = None) -> None:
+    def open_path(
+        self,
+        path: str | Path,
+        *,
+        folder: str | Path | None = None,
+        image: Image | None = None,
+        truth: str | Path | None = None,
+    ) -> None:
         """Open an orthophoto or a project; returns at once, `session` is there when it is read.
 
         What is open stays open until the new one is ready, and if that fails; only the project that is open itself is
@@ -193,11 +199,13 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
             The project folder for a raster; by default the one beside it.
         image : napari.layers.Image, optional
             The layer that already shows the raster.
+        truth : str or Path, optional
+            A truth mask, loaded as soon as the orthophoto is open.
         """
         path, home = Path(path), None if folder is None else Path(folder)
         new = not Project.is_project(home_of(path, home))
         self.banner.clear(_OPENING)
-        self._opener.open(Wanted(path, home, image, new), self._scheme_wanted or LANDCOVER_AI)
+        self._opener.open(Wanted(path, home, image, new, truth=truth), self._scheme_wanted or LANDCOVER_AI)
 
     def _could_not_open(self, text: str, error: object, wanted: Wanted) -> None:
         if isinstance(error, OrthophotoError):
@@ -222,6 +230,8 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
                 "was opened are not used.",
                 cause=_SESSION,
             )
+        if wanted.truth is not None:
+            self.mask_desk.load_truth(wanted.truth)
         if wanted.training:
             self.train()
 
@@ -257,9 +267,6 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         if self._keys is not None and self._window is not None:
             self._work_keys = WorkKeys(self._window, session, self._keys, self._tell, self)
         self._score_timer.start()
-        if self.truth_wanted is not None:
-            truth, self.truth_wanted = self.truth_wanted, None
-            self.mask_desk.load_truth(truth)
 
     def _adopt_image(self) -> None:
         """Open the orthophoto that napari has loaded (napari IMAGE -w napari-partialseg, or File > Open)."""
@@ -267,9 +274,8 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
             return
         for layer in self.viewer.layers:
             if layer.metadata.get(MARK) == "image" and "path" in layer.metadata:
-                self.truth_wanted = layer.metadata.get("truth")
-                folder = layer.metadata.get("project")
-                self.open_path(folder or layer.metadata["path"], image=layer)
+                known = layer.metadata
+                self.open_path(known.get("project") or known["path"], image=layer, truth=known.get("truth"))
                 return
 
     def _layer_added(self, event: Any) -> None:
@@ -482,7 +488,8 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
             window.installEventFilter(self)
             for label in window.statusBar().findChildren(QLabel):
                 label.setTextFormat(Qt.TextFormat.PlainText)  # it shows names of classes and files
-            self._keys = ClassKeys(window, self._choose_class, self)
+            self._keys = ClassKeys(window, self)
+            self._keys.chosen.connect(self._choose_class)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Shut down when the main window has closed.

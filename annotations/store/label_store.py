@@ -77,10 +77,6 @@ class LabelStore:
         The labels on disk.
     writable : bool
         Whether `submit` may be called.
-    on_saved : callable(Region) or None
-        Called from the writer's thread when a submit is on disk.
-    on_error : callable(Exception) or None
-        Called from the writer's thread, once when writing begins to fail.
     notes : list of str
         What was found missing or damaged, and where it was put; `load` adds to it.
     """
@@ -122,9 +118,25 @@ class LabelStore:
         self._batch = self._saved.new_batch()
         self._moving: set[tuple[int, int]] = set()
         self._compared = False
-        self.on_saved: Callable[[Region], None] | None = None
-        self.on_error: Callable[[Exception], None] | None = None
+        self._tell_saved: Callable[[Region], object] | None = None
+        self._tell_failed: Callable[[Exception], object] | None = None
         self._writer = BackgroundWriter(self._write, self._saved_work, self._failed) if writable else None
+
+    def tell(
+        self,
+        saved: Callable[[Region], object] | None = None,
+        failed: Callable[[Exception], object] | None = None,
+    ) -> None:
+        """Tell these from now on, and no others.
+
+        Parameters
+        ----------
+        saved : callable(Region), optional
+            Called from the writer's thread when a submit is on disk.
+        failed : callable(Exception), optional
+            Called from the writer's thread, once when writing begins to fail.
+        """
+        self._tell_saved, self._tell_failed = saved, failed
 
     def _say(self, text: str) -> None:
         if text not in self.notes:
@@ -380,8 +392,8 @@ class LabelStore:
     # -- in the writer's thread ----------------------------------------------------------------------------------------
 
     def _saved_work(self, work: _Work) -> None:
-        if self.on_saved is not None:
-            self.on_saved(work.region)
+        if self._tell_saved is not None:
+            self._tell_saved(work.region)
 
     def _failed(self, error: Exception) -> Exception:
         told = PartialSegError(
@@ -390,8 +402,8 @@ class LabelStore:
             "second."
         )
         told.__cause__ = error
-        if self.on_error is not None:
-            self.on_error(told)
+        if self._tell_failed is not None:
+            self._tell_failed(told)
         return told
 
     def _check_there(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
@@ -12,10 +12,8 @@ from annotations.errors import OrthophotoChangedError, OrthophotoError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.project.project import Project
 from napari_partialseg.job import Job
+from napari_partialseg.jobs.opening import Wanted
 from napari_partialseg.words import as_text
-
-if TYPE_CHECKING:
-    from napari_partialseg.jobs.opening import Wanted
 
 __all__ = ["RASTERS", "Locator", "relocate"]
 
@@ -50,13 +48,13 @@ class Locator(QObject):
 
     Signals
     -------
-    found(path, folder)
-        The project knows the place.
+    found(wanted)
+        The project knows the place; what is to be opened now.
     failed(text, error, wanted)
         It does not; see `Opener.failed`.
     """
 
-    found = Signal(object, object)
+    found = Signal(object)
     failed = Signal(str, object, object)
 
     def __init__(self, panel: QWidget) -> None:
@@ -81,7 +79,7 @@ class Locator(QObject):
             return relocate(error.project, error.image_id, Path(path), accept=accept)
 
         job = self._job = Job(work, self)
-        job.done.connect(lambda place: self.found.emit(place, error.project))
+        job.done.connect(lambda place: self.found.emit(Wanted(place, error.project, truth=wanted.truth)))
         job.failed.connect(lambda text: self._refused(text, job.error, error, wanted, path))
         job.start()
 

@@ -115,7 +115,7 @@ class MaskDesk(QObject):
     def _read(self, path: str | Path, take: Callable[[Session, Any], None]) -> None:
         if self._session is None:
             return
-        self._session.mask_files.add(Path(path))
+        self._session.spare(Path(path))
         ortho, n = self._session.prepared.ortho, len(self._session.scheme)
         known = str(path) in self._aligned
 

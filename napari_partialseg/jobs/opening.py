@@ -41,6 +41,8 @@ class Wanted:
         Whether a project is to be made for it.
     training : bool
         Whether to train as soon as it is open.
+    truth : str, Path or None
+        A truth mask to load as soon as it is open.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Wanted:
     image: Image | None = None
     new: bool = False
     training: bool = False
+    truth: str | Path | None = None
 
 
 def home_of(path: Path, folder: Path | None) -> Path:

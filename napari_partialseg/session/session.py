@@ -118,7 +118,7 @@ class Session(QObject):
         self.client = client
         self.config = from_plain(WorkConfig, prepared.project.config)
         self.truth: NDArray[np.int8] | None = None
-        self.mask_files: set[Path] = set()  # truth and imports: no export may replace them
+        self._mask_files: set[Path] = set()
         self.wants_training = False
         self.step = 0  # training steps that the worker's network has seen
         self._revision = 0
@@ -174,8 +174,7 @@ class Session(QObject):
         # The store calls from its writer thread; queued signals bring that to this one.
         self._on_disk.connect(self._send_change, Qt.ConnectionType.QueuedConnection)
         self._not_on_disk.connect(self.not_on_disk, Qt.ConnectionType.QueuedConnection)
-        prepared.store.on_saved = self._on_disk.emit
-        prepared.store.on_error = lambda error: self._not_on_disk.emit(str(error))
+        prepared.store.tell(self._on_disk.emit, lambda error: self._not_on_disk.emit(str(error)))
         client.received.connect(self._receive)
         client.died.connect(self._worker_gone)
         self.open_in_worker()
@@ -488,9 +487,17 @@ class Session(QObject):
             for layer in self.layers.all():
                 if layer in self.viewer.layers:
                     self.viewer.layers.remove(layer)
-        self.prepared.store.on_saved = None
-        self.prepared.store.on_error = None
+        self.prepared.store.tell()
         self.prepared.close()
+
+    @property
+    def mask_files(self) -> frozenset[Path]:
+        """Truth and imports: no export may replace them."""
+        return frozenset(self._mask_files)
+
+    def spare(self, path: Path) -> None:
+        """Let no export replace a file of truth or imported labels."""
+        self._mask_files.add(path)
 
     def set_truth(self, truth: Any) -> None:
         """Keep a truth mask for the score, or None."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QMainWindow, QShortcut
 
@@ -37,19 +37,24 @@ class ClassKeys(QObject):
     ----------
     window : QWidget
         The main window.
-    choose : callable
-        Told the index of the class.
+
+    Signals
+    -------
+    chosen(index)
+        The key of a class was pressed.
+    unknown(key)
+        A digit was pressed that no class has.
     """
 
-    def __init__(self, window: QWidget, choose: Callable[[int], None], parent: QObject | None = None) -> None:
+    chosen = Signal(int)
+    unknown = Signal(str)
+
+    def __init__(self, window: QWidget, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._window = window
-        self._choose = choose
         self._active = True
         self._shortcuts: list[QShortcut] = []
         self._index: dict[str, int] = {}
-        self.nobody: Callable[[str], None] = lambda key: None
-        """Told a digit that no class has."""
 
     def set_scheme(self, scheme: ClassScheme) -> None:
         """Bind the keys of these classes, and the digits that none of them has to nothing."""
@@ -75,9 +80,9 @@ class ClassKeys(QObject):
         """Do what the key does."""
         index = self._index.get(key)
         if index is None:
-            self.nobody(key)
+            self.unknown.emit(key)
         else:
-            self._choose(index)
+            self.chosen.emit(index)
 
 
 class WorkKeys(QObject):
@@ -107,7 +112,7 @@ class WorkKeys(QObject):
         self._session = session
         self._classes = classes
         self._hint = hint
-        classes.nobody = lambda key: hint(f"no class has the key {key}")
+        classes.unknown.connect(self._say_unknown)
         labels = session.layers.labels
         bound: list[tuple[str, Callable[[], Any]]] = [
             *((key, lambda tool=tool: self._take(tool)) for tool, key in TOOL_KEYS.items()),
@@ -145,7 +150,7 @@ class WorkKeys(QObject):
         """Give all keys back."""
         self._selection.events.changed.disconnect(self._follow)
         self._classes.set_active(False)
-        self._classes.nobody = lambda key: None
+        self._classes.unknown.disconnect(self._say_unknown)
         _remove(self._shortcuts)
         _remove(self._always)
         for layer, key in self._bound:
@@ -160,6 +165,9 @@ class WorkKeys(QObject):
         self._classes.set_active(ours)
         for shortcut in self._shortcuts:
             shortcut.setEnabled(ours)
+
+    def _say_unknown(self, key: str) -> None:
+        self._hint(f"no class has the key {key}")
 
     def _take(self, tool: str) -> None:
         if self._session.read_only and tool != "move":

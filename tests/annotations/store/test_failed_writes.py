@@ -56,7 +56,7 @@ class Work:
             self.project = Project.open(self.folder)
         if self.store is None:
             self.store = LabelStore.open(self.project.images[0].folder, guard=self.project.check_held)
-            self.store.on_error = lambda error: self.said.append(str(error))
+            self.store.tell(failed=lambda error: self.said.append(str(error)))
         found = take_up(self.store, self.project)
         assert found.note == ""
         self.live, self.told = found.labels, []

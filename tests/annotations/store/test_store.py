@@ -40,7 +40,7 @@ def test_what_is_submitted_is_there_on_reopening(tmp_path, edits):
     folder = tmp_path / str(uuid.uuid4())
     store = make(folder)
     saved: list[Region] = []
-    store.on_saved = saved.append
+    store.tell(saved=saved.append)
     labels, strokes = store.load()
     for number, (region, label, flush) in enumerate(edits, 1):
         block = labels[region.slices]
@@ -67,7 +67,7 @@ def test_what_is_submitted_is_there_on_reopening(tmp_path, edits):
 def test_submit_copies(tmp_path):
     store = make(tmp_path)
     hold = threading.Event()
-    store.on_saved = lambda _: hold.wait(10)  # keeps the writer busy with the first
+    store.tell(saved=lambda _: hold.wait(10))  # keeps the writer busy with the first
     block, numbers = np.full((600, 600), 1, np.int8), np.ones((600, 600), np.uint32)
     store.submit(Region(0, 0, 4, 4), block[:4, :4], numbers[:4, :4])
     store.submit(Region(20, 20, 600, 600), block, numbers)
@@ -127,8 +127,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, where):
     store = make(tmp_path)
     errors: list[Exception] = []
     told, saved = threading.Event(), threading.Event()
-    store.on_error = lambda error: (errors.append(error), told.set())
-    store.on_saved = lambda _: saved.set()
+    store.tell(saved=lambda _: saved.set(), failed=lambda error: (errors.append(error), told.set()))
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -253,7 +252,7 @@ def test_a_callback_that_fails_does_not_end_the_saving(tmp_path, caplog):
     def broken(_):
         raise RuntimeError("somebody's mistake")
 
-    store.on_saved = broken
+    store.tell(saved=broken)
     for column in (0, 600):
         store.submit(Region(0, column, 4, 4), np.zeros((4, 4), np.int8), np.ones((4, 4), np.uint32))
         assert store.flush(10)

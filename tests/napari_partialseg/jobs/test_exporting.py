@@ -48,7 +48,7 @@ class HeldSession(QObject):
         super().__init__()
         self.client = Client()
         self.step, self.read_only, self.wants_training = 7, False, False
-        self.mask_files = set()
+        self.mask_files = frozenset()
         photo = folder / "field.v2.tif"
         photo.write_bytes(b"the photo")
         (folder / "other.tif").write_bytes(b"another photo")
@@ -143,7 +143,7 @@ def test_a_file_is_asked_about_once_its_ending_is_there_and_no_is_the_default(sc
 @pytest.mark.parametrize("target", ["field.v2.tif", "other.tif", "truth.tif", "field.partialseg/m.tif"])
 def test_no_export_replaces_what_is_in_use(scene, kind, target):
     (scene.folder / "truth.tif").write_bytes(b"the truth")
-    scene.session.mask_files.add(scene.folder / "truth.tif")
+    scene.session.mask_files |= {scene.folder / "truth.tif"}
     before = {p: p.read_bytes() for p in scene.folder.iterdir() if p.is_file()}
     scene.exporter.export(kind, scene.folder / target)
     assert len(scene.failed) == 1  # at once, before anything is predicted for it

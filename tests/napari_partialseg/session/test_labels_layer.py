@@ -191,6 +191,6 @@ def test_labels_in_the_file_beyond_the_scheme_are_told(widget, tmp_path, qtbot):
 
 
 def test_keys_choose_classes(widget):
-    widget._keys._choose(3)
+    widget._keys.press("4")
     assert widget.session.layers.labels.selected_label == 3
     assert widget.classes.index == 3
