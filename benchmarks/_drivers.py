@@ -153,8 +153,8 @@ class ViewerDriver:
     """The real viewer with its widget; strokes go through the Labels layer."""
 
     def __init__(self, image: Path, folder: Path, scheme: ClassScheme, config: WorkConfig) -> None:
-        from napari_partialseg.demo import wait_until
         from napari_partialseg.launch import open_scene
+        from napari_partialseg.playing import wait_until
 
         self._wait_until = wait_until
         self._scene = open_scene(image, project=folder / "effort.partialseg")

@@ -31,8 +31,9 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.region import Region
 from annotations.simulation.sampling import paint_stroke, simulate_strokes
 from benchmarks._latency import Latency
-from napari_partialseg.demo import tones, wait_until
+from napari_partialseg.demo import tones
 from napari_partialseg.launch import Scene, open_scene
+from napari_partialseg.playing import wait_until
 from trainer import protocol
 
 __all__ = ["main"]

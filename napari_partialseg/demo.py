@@ -1,86 +1,75 @@
-"""The main job from end to end: `python -m napari_partialseg.demo [--image FILE] [--truth FILE] [--play]`.
-
-Opens napari with the widget on the sample orthophoto, or another. With `--play` nobody needs to be there: strokes
-are drawn through the Labels layer, the worker trains, tiles stream in, the labels are saved and opened again, and
-scores, screenshots and the project are left in a folder.
-"""
+"""`partialseg demo`: opens the viewer on the sample orthophoto, or another; or plays the main job by itself."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from qtpy.QtTest import QTest
+import tyro
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.scores import class_iou, mean_iou
-from annotations.simulation.sampling import paint_stroke, simulate_strokes
 from annotations.store.mask import read_mask
-from trainer.command_line import program_name
+from napari_partialseg.playing import Played, Script, play
+from trainer.command_line import exit_status, program_name
+from trainer.commands.parsing import parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_partialseg.launch import Scene
-
-__all__ = ["main", "play"]
+__all__ = ["Demo", "main", "tones"]
 
 _LONGEST = 86_400
+_MOST_STROKES = 10_000
+_LARGEST_SEED = 2**32 - 1
+_MOMENTS = (10.0, 30.0, 60.0)
 
 
 @dataclass(frozen=True)
-class DemoConfig:
-    """What to play."""
+class Demo:
+    """Open the viewer on the sample orthophoto with its truth, or on another image.
 
-    image: Path
-    truth: NDArray[np.int8]
-    has_truth: bool
-    output: Path
-    strokes: int = 6
-    seed: int = 0
-    moments: tuple[float, ...] = (10.0, 30.0, 60.0)
-    model: str = "unet"
-    width: int = 16
-
-
-@dataclass
-class DemoResult:
-    """What came of it."""
-
-    scores: dict[float, float] = field(default_factory=dict)
-    steps: dict[float, int] = field(default_factory=dict)
-    class_iou: list[float] = field(default_factory=list)
-    labelled: int = 0
-    first_prediction_seconds: float | None = None
-    labels_kept: bool = False
-    prediction_kept: bool = False
-    problems: list[str] = field(default_factory=list)
-
-
-def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> None:
-    """Let the viewer run until a condition holds.
-
-    Raises
-    ------
-    PartialSegError
-        It did not within the time.
+    With --play nobody need be there: strokes are drawn on the Labels layer, the network trains, the map comes in, the
+    project is saved and opened again; scores, screenshots and the project stay in the output folder.
     """
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise PartialSegError(f"waited {seconds:.0f} s in vain for {what}")
-        QTest.qWait(20)
+
+    image: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: the sample)")] = None
+    """An orthophoto."""
+    truth: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(optional)")] = None
+    """Its truth mask: class indices, 255 where unknown."""
+    play: bool = False
+    """Draw, train and score by itself."""
+    seconds: float = 60.0
+    """How long to train (with --play)."""
+    strokes: int = 6
+    """How many strokes to draw per class (with --play)."""
+    seed: int = 0
+    """Decides which strokes (with --play)."""
+    output: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("demo")
+    """Where everything is written."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises
+        ------
+        PartialSegError
+            One is out of its range.
+        """
+        if not 0 < self.seconds <= _LONGEST:
+            raise PartialSegError(f"--seconds {self.seconds:g}: give seconds above 0 and up to {_LONGEST:,}.")
+        if not 1 <= self.strokes <= _MOST_STROKES:
+            raise PartialSegError(f"--strokes {self.strokes}: give a whole number from 1 to {_MOST_STROKES:,}.")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise PartialSegError(f"--seed {self.seed}: give a whole number from 0 to {_LARGEST_SEED:,}.")
 
 
 def tones(image: Path, classes: int = 4, seed: int = 0) -> NDArray[np.int8]:
@@ -103,192 +92,93 @@ def tones(image: Path, classes: int = 4, seed: int = 0) -> NDArray[np.int8]:
     return grid[rows[:, None], columns[None, :]]
 
 
-def draw_strokes(scene: Scene, config: DemoConfig) -> int:
-    """Draw the simulated strokes through the Labels layer, one after the other; return the labelled pixels."""
-    session = scene.widget.session
-    assert session is not None  # the caller waited for it
-    layer = session.layers.labels
-    for stroke in simulate_strokes(config.truth, config.strokes, seed=config.seed, n_classes=len(session.scheme)):
-        scene.widget.classes.select(stroke.label)
-        canvas = np.array(layer.data)
-        region = paint_stroke(canvas, config.truth, stroke)
-        rows, columns = np.nonzero(canvas[region.slices] != layer.data[region.slices])
-        if len(rows):
-            indices = (rows + region.top, columns + region.left)
-            layer.data_setitem(indices, canvas[indices])
-        QTest.qWait(15)
-    return int(session.counts().sum())
+def _images(command: Demo) -> tuple[Path, Path | None]:
+    """Return the orthophoto and its truth: those of the sample where no image was given."""
+    if command.image is not None:
+        return command.image, command.truth
+    from annotations.sample import sample_paths
+
+    print("preparing the sample orthophoto", flush=True)
+    return sample_paths()
 
 
-def play(scene: Scene, config: DemoConfig, say: Callable[[str], None] = print) -> DemoResult:
-    """Draw, train, watch and score; leave screenshots in the output folder."""
-    result = DemoResult()
-    widget = scene.widget
-    wait_until(lambda: widget.session, 120, "the orthophoto to open")
-    session = widget.session
-    assert session is not None
-    session.problem.connect(result.problems.append)
-    session.worker_died.connect(result.problems.append)
-    if config.has_truth:
-        session.set_truth(config.truth)
-        widget.masks.show_truth("given")
-    result.labelled = draw_strokes(scene, config)
-    share = result.labelled / config.truth.size
-    say(f"drew {config.strokes} strokes per class: {result.labelled:,} pixels labelled ({share:.2%})")
-    wait_until(lambda: session.prepared.store.flush(0.0), 30, "the labels to be saved")
-    steps: list[int] = []
-    session.progress.connect(lambda m: steps.append(m.step))
-    started = time.monotonic()
-    widget.train()
-    n = len(session.scheme)
-    prediction = session.prepared.prediction
-    for moment in config.moments:
-        while time.monotonic() - started < moment:
-            QTest.qWait(20)
-            if result.first_prediction_seconds is None and session.tiles.newest_step:
-                result.first_prediction_seconds = time.monotonic() - started
-        shown = np.array(prediction)
-        result.steps[moment] = steps[-1] if steps else 0
-        line = f"{moment:5.0f} s after Train: step {result.steps[moment]:5d}"
-        if config.has_truth:
-            result.scores[moment] = mean_iou(shown, config.truth, n)
-            result.class_iou = [float(v) for v in class_iou(shown, config.truth, n)]
-            line += f", mIoU {result.scores[moment]:.3f}"
-        say(line)
-        scene.viewer.screenshot(str(config.output / f"after_{moment:.0f}_s.png"), canvas_only=False, flash=False)
-    widget.learn.pause.emit()
-    return result
+def _script(command: Demo) -> Script:
+    """Return what to play, with a fresh folder to play it in."""
+    output = command.output / time.strftime("%Y%m%d-%H%M%S")
+    output.mkdir(parents=True, exist_ok=True)
+    image, given = _images(command)
+    if given is None:
+        truth = tones(image, seed=command.seed)
+        print("no truth was given: strokes are drawn along the image's tones, and there is no score")
+    else:
+        ortho = open_orthophoto(image)
+        try:
+            truth = read_mask(given, n_classes=len(LANDCOVER_AI), shape=ortho.shape, georeference=ortho.georeference)
+        finally:
+            ortho.close()
+    moments = (*(moment for moment in _MOMENTS if moment < command.seconds), command.seconds)
+    return Script(image, truth, given is not None, output, command.strokes, command.seed, moments)
 
 
-def reopen(scene: Scene, config: DemoConfig, result: DemoResult) -> None:
-    """Close the project, open it again and see whether everything is there."""
-    widget = scene.widget
-    session = widget.session
-    assert session is not None
-    saved: list[Any] = []
-    session.saved.connect(saved.append)
-    wait_until(lambda: saved, 60, "the network to be saved")
-    labels, prediction = np.array(session.prepared.labels), np.array(session.prepared.prediction)
-    folder = session.prepared.project.folder
-    widget.open_path(folder)
-    wait_until(lambda: widget.session is not None, 60, "the project to open again")
-    assert widget.session is not None
-    again = widget.session.prepared
-    result.labels_kept = bool(np.array_equal(labels, again.labels))
-    kept = np.asarray(again.prediction)
-    result.prediction_kept = bool((kept == prediction).mean() > 0.99)
-    QTest.qWait(500)
-    scene.viewer.screenshot(str(config.output / "reopened.png"), canvas_only=False, flash=False)
-
-
-def _play_all(config: DemoConfig) -> int:
+def _play(script: Script) -> int:
     from napari_partialseg.launch import open_scene
 
-    scene = open_scene(config.image, project=config.output / f"{config.image.stem}.partialseg")
+    scene = open_scene(script.image, project=script.output / f"{script.image.stem}.partialseg")
     try:
-        result = play(scene, config)
-        reopen(scene, config, result)
+        played = play(scene, script)
     finally:
         scene.widget.shut_down()
         scene.viewer.close()
-    (config.output / "scores.json").write_text(
-        json.dumps(
-            {
-                "image": config.image.name,
-                "strokes_per_class": config.strokes,
-                "seed": config.seed,
-                "labelled_pixels": result.labelled,
-                "first_prediction_seconds": result.first_prediction_seconds,
-                "miou": {f"{k:.0f} s": v for k, v in result.scores.items()},
-                "steps": {f"{k:.0f} s": v for k, v in result.steps.items()},
-                "class_iou": dict(zip(LANDCOVER_AI.names, result.class_iou, strict=False)),
-            },
-            indent=1,
-        )
-    )
-    first = result.first_prediction_seconds
-    print(f"first prediction in view after {first:.1f} s" if first else "no prediction came")
-    if result.class_iou:
-        print("IoU:", ", ".join(f"{n} {v:.2f}" for n, v in zip(LANDCOVER_AI.names, result.class_iou, strict=False)))
-    print(f"labels saved and read back: {'the same' if result.labels_kept else 'DIFFERENT'}")
-    print(f"prediction saved and read back: {'the same' if result.prediction_kept else 'DIFFERENT'}")
-    for problem in result.problems:
+    (script.output / "scores.json").write_text(json.dumps(_scores(script, played), indent=1))
+    _report(script, played)
+    return 0 if played.labels_kept and played.first_prediction_seconds is not None else 1
+
+
+def _scores(script: Script, played: Played) -> dict[str, object]:
+    last = played.moments[-1]
+    return {
+        "image": script.image.name,
+        "strokes_per_class": script.strokes,
+        "seed": script.seed,
+        "labelled_pixels": played.labelled,
+        "first_prediction_seconds": played.first_prediction_seconds,
+        "miou": {f"{m.seconds:.0f} s": m.miou for m in played.moments if m.miou is not None},
+        "steps": {f"{m.seconds:.0f} s": m.step for m in played.moments},
+        "class_iou": dict(zip(LANDCOVER_AI.names, last.ious, strict=False)),
+    }
+
+
+def _report(script: Script, played: Played) -> None:
+    first, ious = played.first_prediction_seconds, played.moments[-1].ious
+    print("no prediction came" if first is None else f"first prediction in view after {first:.1f} s")
+    if ious:
+        print("IoU:", ", ".join(f"{n} {v:.2f}" for n, v in zip(LANDCOVER_AI.names, ious, strict=False)))
+    print(f"labels saved and read back: {'the same' if played.labels_kept else 'DIFFERENT'}")
+    print(f"prediction saved and read back: {'the same' if played.prediction_kept else 'DIFFERENT'}")
+    for problem in played.problems:
         print(f"told in the viewer: {problem}")
-    print(f"project, screenshots and scores: {config.output}")
-    return 0 if result.labels_kept and first else 1
+    print(f"project, screenshots and scores: {script.output}")
 
 
-def _configure(options: argparse.Namespace) -> DemoConfig:
-    output = Path(options.output) / time.strftime("%Y%m%d-%H%M%S")
-    output.mkdir(parents=True, exist_ok=True)
-    if options.image is None:
-        from annotations.sample import sample_paths
+def _show(command: Demo) -> int:
+    """Open the viewer for somebody who is there."""
+    from napari_partialseg.launch import run_viewer
 
-        print("preparing the sample orthophoto", flush=True)
-        options.image, options.truth = sample_paths()
-    image = Path(options.image)
-    if options.truth is None:
-        truth = tones(image, seed=options.seed)
-        print("no truth given: strokes are drawn along the image's tones, and there is no score")
-    else:
-        ortho = open_orthophoto(image)
-        truth = read_mask(
-            options.truth, n_classes=len(LANDCOVER_AI), shape=ortho.shape, georeference=ortho.georeference
-        )
-        ortho.close()
-    moments = (*tuple(m for m in (10.0, 30.0, 60.0) if m < options.seconds), float(options.seconds))
-    return DemoConfig(image, truth, options.truth is not None, output, options.strokes, options.seed, moments)
-
-
-def _seconds(text: str) -> float:
-    """Read a time: argparse says what is wrong with it and ends with status 2."""
-    with suppress(ValueError):
-        if 0 < (value := float(text)) <= _LONGEST:
-            return value
-    raise argparse.ArgumentTypeError(f"{text!r} is no time: give seconds above 0 and up to {_LONGEST:,}")
-
-
-def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
-    """Return what reads a whole number within bounds, in the way of `_seconds`."""
-
-    def read(text: str) -> int:
-        with suppress(ValueError):
-            if low <= (value := int(text)) <= high:
-                return value
-        raise argparse.ArgumentTypeError(f"{text!r} is no {what}: give a whole number from {low:,} to {high:,}")
-
-    return read
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the demo; return the exit code."""
-    parser = argparse.ArgumentParser(prog=program_name("python -m napari_partialseg.demo"), description=__doc__)
-    parser.add_argument("--image", help="an orthophoto; by default the generated sample")
-    parser.add_argument("--truth", help="its truth mask: class indices, 255 where unknown")
-    parser.add_argument("--play", action="store_true", help="draw, train and score without anybody there")
-    parser.add_argument("--seconds", type=_seconds, default=60.0, help="of training (with --play)")
-    parser.add_argument(
-        "--strokes", type=_whole(1, 10_000, "number of strokes"), default=6, help="per class (with --play)"
-    )
-    parser.add_argument("--seed", type=_whole(0, 2**32 - 1, "seed"), default=0, help="of the strokes (with --play)")
-    parser.add_argument("--output", default="demo", help="folder for everything that is written")
-    options = parser.parse_args(arguments)
-    try:
-        if options.play:
-            return _play_all(_configure(options))
-        if options.image is None:
-            from annotations.sample import sample_paths
-
-            options.image, options.truth = sample_paths()
-    except PartialSegError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    from napari_partialseg.__main__ import main as open_viewer
-
-    folder = Path(options.output) / f"{Path(options.image).stem}.partialseg"
+    image, truth = _images(command)
+    folder = command.output / f"{image.stem}.partialseg"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    truth = ["--truth", str(options.truth)] if options.truth else []
-    return open_viewer([str(options.image), "--project", str(folder), *truth])
+    run_viewer(image, project=folder, truth=truth)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; return the exit status."""
+
+    def run() -> int:
+        command = parsed(Demo, arguments, program_name("python -m napari_partialseg.demo"))
+        return _play(_script(command)) if command.play else _show(command)
+
+    return exit_status(run, "Stopped; labels drawn until then are saved.")
 
 
 if __name__ == "__main__":

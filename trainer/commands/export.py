@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
 
     def run() -> None:
-        for path in export(parsed(Export, arguments, "export")):
+        for path in export(parsed(Export, arguments, "partialseg export")):
             print(f"Written: {shown(path)}")
 
     return exit_status(run, "Stopped; a file that was not finished is as it was before.")

@@ -125,4 +125,4 @@ def _tell(command: Info) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    return exit_status(lambda: _tell(parsed(Info, arguments, "info")), "Stopped.")
+    return exit_status(lambda: _tell(parsed(Info, arguments, "partialseg info")), "Stopped.")

@@ -17,7 +17,7 @@ _Settings = TypeVar("_Settings")
 _WIDTH = 80
 
 
-def parsed(kind: type[_Settings], arguments: Sequence[str] | None, name: str) -> _Settings:
+def parsed(kind: type[_Settings], arguments: Sequence[str] | None, program: str) -> _Settings:
     """Return a command's settings; its help, and a complaint about an argument, end the program.
 
     Parameters
@@ -26,8 +26,8 @@ def parsed(kind: type[_Settings], arguments: Sequence[str] | None, name: str) ->
         A frozen dataclass; its docstring is the description.
     arguments : sequence of str, optional
         By default those of the program.
-    name : str
-        The command's.
+    program : str
+        What the help calls it, as "partialseg train".
     """
     first, *others = (inspect.getdoc(kind) or "").split("\n\n")
     # Indented, since tyro joins lines that begin with a letter, and sets what it breaks apart far apart.
@@ -36,7 +36,7 @@ def parsed(kind: type[_Settings], arguments: Sequence[str] | None, name: str) ->
     return tyro.cli(
         kind,
         args=arguments,
-        prog=f"partialseg {name}",
+        prog=program,
         description=description,
         config=(tyro.conf.FlagCreatePairsOff,),
     )

@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
 
     def run() -> None:
-        command = parsed(RandomMask, arguments, "random-mask")
+        command = parsed(RandomMask, arguments, "partialseg random-mask")
         labelled, known = make_mask(command)
         print(f"Written: {command.output} ({labelled:,} of {known:,} known pixels, seed {command.seed})")
 

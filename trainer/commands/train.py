@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
 
     def run() -> int:
-        command = parsed(Train, arguments, "train")
+        command = parsed(Train, arguments, "partialseg train")
         result = train(command)
         steps = f"step {result.before:,} to {result.after:,}"
         if result.signal:

@@ -99,7 +99,7 @@ VIEWER = """
 import sys, numpy as np, napari
 from qtpy.QtTest import QTest
 from napari_partialseg.launch import open_scene
-from napari_partialseg.demo import wait_until
+from napari_partialseg.playing import wait_until
 scene = open_scene(sys.argv[1], project=sys.argv[2], show=False)
 wait_until(lambda: scene.widget.session, 60, "open")
 session = scene.widget.session
