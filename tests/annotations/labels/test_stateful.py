@@ -27,7 +27,7 @@ from annotations.labels.removal import theirs_alone
 from annotations.project import project as project_module
 from annotations.project.project import Project
 from annotations.region import Region
-from annotations.store import label_store as store_module
+from annotations.store import chunk_writer as store_module
 from annotations.store.label_store import LabelStore
 
 HEIGHT, WIDTH = 24, 1040  # three chunks

@@ -239,7 +239,7 @@ def test_what_another_viewer_writes_meanwhile_is_no_loss(folder):
 
 def test_a_kill_between_any_two_writes_is_no_loss(folder, monkeypatch):
     """Whatever is on disk when one of the steps of a save was the last, opening says nothing."""
-    from annotations.store import label_store as module
+    from annotations.store import chunk_writer as module
 
     class Killed(BaseException):
         pass

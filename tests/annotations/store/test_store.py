@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import LabelError, PartialSegError, ProjectError
 from annotations.region import Region
-from annotations.store import label_store as store_module
+from annotations.store import chunk_writer as store_module
 from annotations.store import writer as writer_module
 from annotations.store.label_store import LabelStore
 from annotations.store.mask import SparseMask
@@ -145,7 +145,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, where):
         if where == "labels":
             patch.setattr(store.mask, "_array", FullArray(store.mask._array))
         elif where == "strokes":
-            patch.setattr(store, "_numbers", FullArray(store._numbers))
+            patch.setattr(store._chunks, "_numbers", FullArray(store._numbers))
         elif where == "log":
             patch.setattr(StrokeLog, "append", full)
         else:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QMessageBox
 from viewer_helpers import on_disk, stroke
 
 from annotations.region import Region
-from annotations.store import label_store as store_module
+from annotations.store import chunk_writer as store_module
 from annotations.store.mask import SparseMask
 from trainer import protocol
 
@@ -101,7 +101,7 @@ def test_a_full_disk_while_saving_labels(scene, orthophoto, tmp_path, qtbot, mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module.LabelStore, "_write_chunk", full)
+        patch.setattr(store_module.ChunkWriter, "_write_chunk", full)
         stroke(widget, (10, 20), (10, 20), 1)
         qtbot.waitUntil(lambda: "disk is full" in widget.banner.text, timeout=10000)
         stroke(widget, (30, 40), (10, 20), 2)
@@ -113,7 +113,7 @@ def test_a_full_disk_while_saving_labels(scene, orthophoto, tmp_path, qtbot, mon
 def test_closing_with_a_full_disk_asks_before_anything_is_lost(scene, orthophoto, tmp_path, monkeypatch):
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
     full = {"disk": True}
-    real = store_module.LabelStore._write_chunk
+    real = store_module.ChunkWriter._write_chunk
 
     def write(self, *arguments):
         if full["disk"]:
@@ -127,7 +127,7 @@ def test_closing_with_a_full_disk_asks_before_anything_is_lost(scene, orthophoto
         full["disk"] = len(asked) < 2  # room is made after the second question
         return QMessageBox.StandardButton.Retry
 
-    monkeypatch.setattr(store_module.LabelStore, "_write_chunk", write)
+    monkeypatch.setattr(store_module.ChunkWriter, "_write_chunk", write)
     monkeypatch.setattr(QMessageBox, "warning", answer)
     stroke(widget, (10, 20), (10, 20), 1)
     folder = widget.session.prepared.entry.folder

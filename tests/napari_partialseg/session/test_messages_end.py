@@ -9,7 +9,7 @@ import rasterio
 from qtpy.QtWidgets import QApplication
 from viewer_helpers import on_disk, stroke
 
-from annotations.store import label_store as store_module
+from annotations.store import chunk_writer as store_module
 from napari_partialseg.session.fill import LARGEST_FILL, fill_in_view
 from trainer import protocol
 
@@ -60,7 +60,7 @@ def test_a_disk_that_was_full(widget, qtbot, monkeypatch, seen):
 
     store = widget.session.prepared.store
     with monkeypatch.context() as patch:
-        patch.setattr(store_module.LabelStore, "_write_chunk", full)
+        patch.setattr(store_module.ChunkWriter, "_write_chunk", full)
         stroke(widget, (10, 20), (10, 20), 1)
         if seen:
             qtbot.waitUntil(lambda: "disk is full" in widget.banner.text, timeout=10000)
@@ -68,7 +68,7 @@ def test_a_disk_that_was_full(widget, qtbot, monkeypatch, seen):
             assert not store.flush(10)
     assert store.flush(10)
     QApplication.processEvents()
-    assert widget.banner.text == ""
+    qtbot.waitUntil(lambda: widget.banner.text == "", timeout=10000)  # the thread says so after the flush returns
     assert (on_disk(widget)[10:20, 10:20] == 1).all()
 
 
