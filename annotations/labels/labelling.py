@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annotations.classes import UNLABELLED
-from annotations.errors import LabelError, PartialSegError, ProjectError
+from annotations.errors import LabelError, PartialSegError
+from annotations.labels.change import Also, Change, regions_of
 from annotations.labels.filling import Filling
 from annotations.labels.journal import EditJournal
-from annotations.labels.points import PointLabel, PointsChange, PointSet
+from annotations.labels.placing import NewPoint, place_points
+from annotations.labels.points import PointSet
+from annotations.labels.reclassing import check_unused, keep_scheme, points_without
 from annotations.labels.removal import remove_strokes
-from annotations.labels.shapes import disc
+from annotations.labels.step_saver import StepSaver
 from annotations.region import Region
-from annotations.store.strokes import Origin, Stroke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,55 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.labels.edits import Edit, Step
+    from annotations.labels.edits import Edit
     from annotations.project.project import Project
     from annotations.store.label_store import LabelStore
+    from annotations.store.strokes import Origin, Stroke
 
-__all__ = ["Change", "Labelling", "NewPoint"]
+__all__ = ["Labelling"]
 
 _TILE = 2048
-_FLUSH_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is different now, for whoever shows it.
-
-    Parameters
-    ----------
-    regions : tuple of Region
-        Where labels changed.
-    points, scheme : bool
-        Whether points, or classes, are others.
-    unseen : bool
-        Whether labels are others than those that whoever painted has drawn.
-    """
-
-    regions: tuple[Region, ...] = ()
-    points: bool = False
-    scheme: bool = False
-    unseen: bool = True
-
-    def __bool__(self) -> bool:
-        return bool(self.regions) or self.points or self.scheme
-
-
-@dataclass(frozen=True, slots=True)
-class NewPoint:
-    """A point that is to be added: row and column in pixels, class index, radius of its disc."""
-
-    row: float
-    column: float
-    label: int
-    radius: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Also:
-    """What a step of the history changed beside pixels."""
-
-    points: PointsChange | None = None
-    schemes: tuple[ClassScheme, ClassScheme] | None = None
 
 
 class Labelling:
@@ -125,7 +86,7 @@ class Labelling:
         self.journal = EditJournal(labels, strokes, next_number)
         self._store, self._project = store, project
         self._origins = {s.number: s.origin for s in known if s.origin != "drawn"}
-        self._unsaved: list[tuple[tuple[Region, ...], list[Stroke], bool]] = []
+        self._save = StepSaver(labels, strokes, store, lambda: self.points.to_json(), tell).save
         self._tell = tell
         self._refused = False
         self._filling: Filling | None = None
@@ -199,14 +160,14 @@ class Labelling:
         if not removed and not change:
             return 0, Change()
         self.points = points
-        also = _Also(change or None)
+        also = Also(change or None)
         if not removed:
             self.journal.push(also)
             self._save((), [], points=True)
             return 0, Change()
         return removed, self._recorded(Region.whole(self._labels.shape), "remove", "drawn", also)
 
-    def _recorded(self, region: Region, tool: str, origin: Origin, also: _Also | None = None) -> Change:
+    def _recorded(self, region: Region, tool: str, origin: Origin, also: Also | None = None) -> Change:
         refused = self._put_back_strange(region)
         self._refused = not refused.empty
         result = self.journal.record(region, tool=tool, origin=origin, extra=also)
@@ -215,8 +176,7 @@ class Labelling:
         stroke = result[1]
         if origin != "drawn":
             self._origins[stroke.number] = origin
-        step = self.journal.last(back=True)
-        regions = _regions(step) if step is not None else ()
+        regions = regions_of(self.journal.last(back=True))
         self._save(regions, [stroke], points=also is not None and also.points is not None)
         return Change((*regions, refused) if not refused.empty else regions)
 
@@ -257,43 +217,14 @@ class Labelling:
         for new in added:
             if new.label >= len(self.scheme):
                 raise LabelError(f"a point of class {new.label}: there are {len(self.scheme)} classes. Choose another.")
-        gone = [self.points[number] for number in removed]
-        places = self._places(
-            [*((p.row, p.column, p.radius) for p in gone), *((p.row, p.column, p.radius) for p in added)]
-        )
-        rows, columns = np.divmod(places, self._labels.shape[1])
-        labels, strokes = self._labels[rows, columns], self._strokes[rows, columns]
-        points, numbers, records = self.points.copy(), [], []
-        try:
-            for number in removed:
-                points.remove(self._labels, self._strokes, number, tidy=False)
-            points.tidy()
-            for new in added:
-                point = PointLabel(self.journal.reserve(), new.row, new.column, new.label, new.radius)
-                points.add(self._labels, self._strokes, point)
-                numbers.append(point.number)
-                records.append(Stroke.now(point.number, new.label, "point"))
-        except BaseException:
-            self._labels[rows, columns], self._strokes[rows, columns] = labels, strokes
-            raise
-        change = self.points.change_to(points)
-        self.points = points
-        self.journal.record_places(places, strokes, _Also(change))
-        step = self.journal.last(back=True)
-        regions = _regions(step) if step is not None else ()
-        self._save(regions, records, points=True)
-        return numbers, Change(regions, points=True)
-
-    def _places(self, discs: Iterable[tuple[float, float, int]]) -> NDArray[np.int64]:
-        shape = self._labels.shape[0], self._labels.shape[1]
-        found = [np.empty(0, np.int64)]
-        for row, column, radius in discs:
-            if not np.isfinite((row, column)).all():
-                continue
-            region, inside = disc(shape, row, column, radius)
-            rows, columns = np.nonzero(inside)
-            found.append((rows + region.top).astype(np.int64) * shape[1] + columns + region.left)
-        return np.unique(np.concatenate(found))
+        arrays = self._labels, self._strokes
+        placed = place_points(arrays, self.points, removed, added, self.journal.reserve)
+        change = self.points.change_to(placed.points)
+        self.points = placed.points
+        self.journal.record_places(placed.places, placed.strokes, Also(change))
+        regions = regions_of(self.journal.last(back=True))
+        self._save(regions, placed.records, points=True)
+        return placed.numbers, Change(regions, points=True)
 
     # ------------------------------------------------------------------------------------------------------ classes
 
@@ -310,22 +241,13 @@ class Labelling:
         changed = self.sync()
         if scheme == self.scheme:
             return changed
-        n = len(scheme)
-        if n < len(self.scheme) and int(self._labels.max(initial=UNLABELLED)) >= n:
-            raise LabelError(
-                f"{self.scheme[n].name!r} or a class after it has labelled pixels: erase or relabel them first."
-            )
-        points = self.points.copy()
-        for point in self.points:
-            if point.label >= n:
-                points.remove(self._labels, self._strokes, point.number, tidy=False)  # painted over: no pixel is its
-        points.forget(labels_from=n)
-        points.tidy()
-        self._commit(scheme)
+        check_unused(self._labels, self.scheme, len(scheme))
+        points = points_without(self.points, len(scheme), self._labels, self._strokes)
+        keep_scheme(scheme, self.scheme, self._project, self._store)
         gone = len(self.points) - len(points)
         change = self.points.change_to(points)
         before, self.scheme, self.points = self.scheme, scheme, points
-        self.journal.push(_Also(change or None, (before, scheme)))
+        self.journal.push(Also(change or None, (before, scheme)))
         if change:
             self._save((), [], points=True)
         if gone:
@@ -333,24 +255,6 @@ class Labelling:
                 f"{gone} painted-over point{'s' if gone > 1 else ''} of the class went with it; undo brings both back."
             )
         return Change(changed.regions, points=bool(change), scheme=True)
-
-    def _commit(self, scheme: ClassScheme) -> None:
-        """Write the classes: the project's file is what counts, the masks follow it, now or on the next opening."""
-        store = self._store
-        if store is not None and len(scheme) < len(self.scheme) and not store.flush(_FLUSH_SECONDS):
-            raise ProjectError(
-                f"The classes were not changed, because labels still wait to be saved: "
-                f"{store.last_error or 'the disk is slow'}. Try again once they are."
-            )
-        if self._project is not None:
-            self._project.set_scheme(scheme)
-        if store is not None:
-            try:
-                store.set_scheme(scheme, checked=True)
-            except OSError:
-                if self._project is None:
-                    raise
-                store.mask.scheme = scheme  # it is in force; the mask's file follows on the next opening
 
     # ------------------------------------------------------------------------------------------------------ history
 
@@ -367,11 +271,11 @@ class Labelling:
         step = self.journal.last(back=back)
         if step is None:
             return Change()
-        also = step.extra if isinstance(step.extra, _Also) else _Also()
+        also = step.extra if isinstance(step.extra, Also) else Also()
         if also.schemes is not None:
             target = also.schemes[0] if back else also.schemes[1]
             try:
-                self._commit(target)
+                keep_scheme(target, self.scheme, self._project, self._store)
             except PartialSegError as error:
                 self._tell(str(error))
                 if isinstance(error, LabelError):  # it will never go: do not bar the way to what is older
@@ -385,46 +289,6 @@ class Labelling:
         if also.points is not None:
             self.points = self.points.copy()
             self.points.apply(also.points, back=back)
-        regions = _regions(step)
+        regions = regions_of(step)
         self._save(regions, [], points=also.points is not None)
         return Change(regions, points=also.points is not None, scheme=also.schemes is not None)
-
-    # ------------------------------------------------------------------------------------------------------- saving
-
-    def _save(self, regions: tuple[Region, ...], records: list[Stroke], *, points: bool) -> None:
-        """Hand a step to the store; what it refuses is told, and handed over again with the next."""
-        if self._store is None:
-            return
-        self._unsaved.append((regions, records, points))
-        while self._unsaved:
-            try:
-                self._submit(*self._unsaved[0])
-            except PartialSegError as error:
-                self._tell(str(error))
-                return
-            self._unsaved.pop(0)
-
-    def _submit(self, regions: tuple[Region, ...], records: list[Stroke], points: bool) -> None:
-        store: Any = self._store
-        plain = self.points.to_json() if points else None
-        if not regions and plain is not None:
-            store.submit_points(plain)
-        for i, region in enumerate(regions):
-            first = i == 0
-            store.submit(
-                region,
-                self._labels[region.slices],
-                self._strokes[region.slices],
-                records if first else (),
-                points=plain if first else None,
-            )
-
-
-def _regions(step: Step) -> tuple[Region, ...]:
-    """Return where a step changed labels: its bounds, or the parts of it where they lie far from each other."""
-    parts = [edit.region for edit in step.edits]
-    area = sum(part.height * part.width for part in parts)
-    bounds = step.region
-    if not parts or bounds.height * bounds.width <= 4 * area + 512 * 512:
-        return (bounds,) if parts else ()
-    return tuple(parts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
-from annotations.labels.labelling import Change
+from annotations.labels.change import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable

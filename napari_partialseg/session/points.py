@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from superqt.utils import QSignalDebouncer
 
 from annotations.errors import PartialSegError
-from annotations.labels.labelling import NewPoint
+from annotations.labels.placing import NewPoint
 from annotations.labels.points import inside_image
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.labels.labelling import Change
+    from annotations.labels.change import Change
     from annotations.region import Region
     from napari_partialseg.session.worker_client import WorkerClient
     from trainer.opened.prepare import Prepared

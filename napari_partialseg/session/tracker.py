@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.layers.base import Layer
 
-    from annotations.labels.labelling import Change, Labelling
+    from annotations.labels.change import Change
+    from annotations.labels.labelling import Labelling
 
 __all__ = ["LabelTracker", "redraw"]
 

@@ -8,7 +8,8 @@ import pytest
 from annotations.classes import LANDCOVER_AI, LandClass
 from annotations.labels import filling as filling_module
 from annotations.labels.edits import TILE
-from annotations.labels.labelling import Labelling, NewPoint
+from annotations.labels.labelling import Labelling
+from annotations.labels.placing import NewPoint
 from annotations.region import Region
 
 SHAPE = (1300, 1700)

@@ -11,7 +11,8 @@ import zarr
 from annotations.classes import LANDCOVER_AI, ClassScheme
 from annotations.errors import LabelError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.labels.labelling import Labelling, NewPoint
+from annotations.labels.labelling import Labelling
+from annotations.labels.placing import NewPoint
 from annotations.labels.points import PointLabel, PointSet
 from annotations.labels.recovery import take_up
 from annotations.project.project import Project

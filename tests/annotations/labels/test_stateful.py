@@ -21,7 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.labels.labelling import Labelling, NewPoint
+from annotations.labels.labelling import Labelling
+from annotations.labels.placing import NewPoint
 from annotations.labels.recovery import take_up
 from annotations.labels.removal import theirs_alone
 from annotations.project import project as project_module

@@ -16,7 +16,8 @@ from failing_disk import FEW, MORE, SHAPE, WAYS
 
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.labels.labelling import Labelling, NewPoint
+from annotations.labels.labelling import Labelling
+from annotations.labels.placing import NewPoint
 from annotations.labels.recovery import take_up
 from annotations.project.project import Project
 from annotations.region import Region
