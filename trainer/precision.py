@@ -16,7 +16,7 @@ from trainer.models import build_model
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Precision", "choose_precision", "set_threads"]
+__all__ = ["Precision", "choose_precision", "set_threads", "usable_cores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,17 @@ class Precision:
         return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
 
 
+def usable_cores() -> int:
+    """Return on how many cores this process may run: fewer than there are under taskset, or in a job of a cluster."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def set_threads(threads: int) -> int:
     """Let torch use this many CPU threads; 0 for all cores. Return how many it uses."""
     if threads < 0:
         raise ConfigError(f"threads must be 0 (all cores) or more, not {threads}")
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
     # Processes that torchrun starts on one machine share its cores.
-    cores = max(cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
+    cores = max(usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
     torch.set_num_threads(threads or cores)
     return torch.get_num_threads()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import signal
 import sys
 import threading
@@ -26,6 +25,7 @@ from trainer.commands.train_progress import TrainProgress
 from trainer.config import WorkConfig, from_plain
 from trainer.opened.message import open_message
 from trainer.opened.prepare import prepare
+from trainer.precision import usable_cores
 from trainer.worker.session import REST_STEPS, LiveSession
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ class _Run:
     """A session, and what it says."""
 
     def __init__(self, command: Train, stop: Callable[[], bool]) -> None:
-        self.session = LiveSession(
-            self._heard, stop, threads=os.cpu_count() or 1, rest_steps=command.steps, watched=False
-        )
+        self.session = LiveSession(self._heard, stop, threads=usable_cores(), rest_steps=command.steps, watched=False)
         self.command = command
         self.opened: protocol.Opened | None = None
         self.step = 0

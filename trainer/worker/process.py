@@ -107,9 +107,10 @@ def main() -> int:
     outbox.send(protocol.Status("starting", "loading torch"))
     _lower_priority()
     try:
+        from trainer.precision import usable_cores
         from trainer.worker.session import LiveSession
 
-        session = LiveSession(outbox.send, inbox.waiting, threads=os.cpu_count() or 1)
+        session = LiveSession(outbox.send, inbox.waiting, threads=usable_cores())
         outbox.send(protocol.Status("starting", "ready"))
         _run(session, inbox, outbox)
         session.handle(protocol.Shutdown())
