@@ -244,8 +244,9 @@ def test_a_store_writes_nothing_after_its_project_is_closed(folder):
     assert (LabelStore.open(store.folder, writable=False).load()[0] == -1).all()
 
 
-CHILD = """
-import sys
+# One process that has everything imported and forks who is killed.
+MOTHER = """
+import os, sys
 import numpy as np
 from pathlib import Path
 from annotations.labels.journal import EditJournal
@@ -255,8 +256,18 @@ from annotations.classes import LANDCOVER_AI
 from annotations.region import Region
 from annotations.store.label_store import LabelStore
 
-home, seed = Path(sys.argv[1]), int(sys.argv[2])
-folder, rng = home / "p", np.random.default_rng(seed)
+home = Path(sys.argv[1])
+folder = home / "p"
+for line in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        rng = np.random.default_rng(int(line))
+        break
+    print("runs", pid, flush=True)
+    os.waitpid(pid, 0)
+    print("\\nended", flush=True)  # what was being said is torn
+else:
+    sys.exit()
 while True:
     project = Project.open(folder) if Project.is_project(folder) else Project.create(folder, LANDCOVER_AI)
     entry = project.add_image(open_orthophoto(home / "a.tif"))
@@ -275,7 +286,7 @@ while True:
         store.submit_points([{"number": record.number}] * int(rng.integers(1, 4)))
         if store.flush(30):
             # What is told here was acknowledged as saved.
-            print("saved", record.number, labels.tobytes().hex(), flush=True)
+            print("saved", record.number, labels.tobytes().hex(), "whole", flush=True)
     project.set_config({"n": int(rng.integers(0, 99))})
     store.close()
     project.close()
@@ -283,32 +294,51 @@ while True:
 """
 
 
-def test_whenever_it_is_killed_nothing_acknowledged_is_lost(tmp_path):
+@pytest.fixture
+def mother(tmp_path):
+    (tmp_path / "mother.py").write_text(MOTHER)
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "mother.py"), str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:  # fmt: skip
+        yield process
+        process.stdin.close()
+
+
+def lines_until_killed(mother, kill, random_):
+    """Let a child work, kill it, and return what it said: from its first sign of life on, or at any moment."""
+    mother.stdin.write(f"{kill}\n")
+    mother.stdin.flush()
+    pid, lines = None, []
+    while pid is None or (kill % 3 and not lines):
+        line = mother.stdout.readline()
+        assert line, "the process that forks has ended"
+        if line.startswith("runs "):
+            pid = int(line.split()[1])
+        else:
+            lines.append(line)
+    with pytest.raises(subprocess.TimeoutExpired):  # the moment of the kill: it opens, draws, saves or closes
+        mother.wait(random_.uniform(0, 0.3 if kill % 3 else 1))
+    os.kill(pid, signal.SIGKILL)
+    for line in mother.stdout:
+        if line == "ended\n":
+            return lines
+        lines.append(line)
+    raise AssertionError("the process that forks has ended")
+
+
+def test_whenever_it_is_killed_nothing_acknowledged_is_lost(tmp_path, mother):
     """PARTIALSEG_KILLS says how often; 10 by default."""
     shape = (60, 80)
     photo(tmp_path / "a.tif", shape)
     random_ = random.Random(1)
     acknowledged, last, opened = np.full(shape, -1, np.int8), 0, 0
-    (tmp_path / "child.py").write_text(CHILD)
     for kill in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, str(tmp_path / "child.py"), str(tmp_path), str(kill)],
-            stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        with process:
-            assert process.stdout is not None
-            lines = []
-            # From the first sign of life on, at any moment: while it opens, draws, saves or closes.
-            if kill % 3:
-                lines.append(process.stdout.readline())
-            with pytest.raises(subprocess.TimeoutExpired):  # the moment of the kill: it runs until then
-                process.wait(random_.uniform(0, 0.3) if kill % 3 else random_.uniform(0.3, 3))
-            process.send_signal(signal.SIGKILL)
-            lines += process.stdout.readlines()
-        for line in lines:
+        for line in lines_until_killed(mother, kill, random_):
             opened += line == "opened\n"
-            if line.startswith("saved ") and line.endswith("\n"):
-                _, number, content = line.split()
+            if line.startswith("saved ") and line.endswith(" whole\n"):
+                _, number, content, _ = line.split()
                 acknowledged = np.frombuffer(bytes.fromhex(content), np.int8).reshape(shape)
                 last = int(number)
         folder = tmp_path / "p"
