@@ -20,6 +20,11 @@ from napari_partialseg.widget import PartialSegWidget
 @pytest.fixture(autouse=True)
 def nothing_left_behind():
     """Fail a test that leaves a worker process or a visible top-level widget of ours."""
+    # napari collects garbage at every layer that goes, and its application keeps the menus of every viewer there was:
+    # what the tests before have left for good is not looked through each time. Not at a test's end, when pytest still
+    # holds what the test has made.
+    gc.collect()
+    gc.freeze()
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     yield
     gc.collect()
