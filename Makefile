@@ -32,9 +32,9 @@ $(READY): pyproject.toml constraints.txt scripts/make-venv.sh scripts/system-pac
 demo: $(READY)
 	$(ON_SCREEN) $(BIN)/python -m napari_partialseg.demo $(PLAY) $(if $(IMAGE),--image "$(IMAGE)") $(if $(TRUTH),--truth "$(TRUTH)") $(ARGS)
 
-# make test ARGS="tests/annotations -k region"
+# make test ARGS="tests/annotations -k region". tests/conftest.py says in how many processes; each has its own screen.
 test: $(READY)
-	$(ON_SCREEN) $(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
+	$(BIN)/python -m pytest -p no:cacheprovider -n auto --dist worksteal $(ARGS)
 
 # Every check runs, also after one has failed.
 lint: $(READY)
