@@ -240,6 +240,13 @@ class OpenWork:
         self.scheme = scheme
         self.learner.set_scheme(scheme, self.labels)
 
+    def take_notes(self) -> list[str]:
+        """Return what was noticed since the last call, in sentences for people."""
+        notes = [*self.notes, *self.kept.notes, *self.learner.take_notes()]
+        self.notes.clear()
+        self.kept.notes.clear()
+        return notes
+
     def pixels(self, level: int) -> PixelSource:
         """Return the orthophoto, halved this many times."""
         return self.image if level == 0 else self.coarse.at(level)

@@ -11,16 +11,16 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
-from annotations.disk.full import why_not_written
 from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain
-from trainer.worker.files import save_work, set_aside
+from trainer.worker.files import set_aside
 from trainer.worker.mapping import Mapping, Pass
+from trainer.worker.memory import do_with_less, ran_out
 from trainer.worker.open_work import OpenWork, scheme_of
 from trainer.worker.pace import Pace
+from trainer.worker.saving import Saver
+from trainer.worker.telling import Teller
 from trainer.worker.tiles import predict_job
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["REST_STEPS", "LiveSession", "Mode"]
 
-_SMALLEST_BLOCK = 128
-_SAVE_SECONDS = 20.0  # between two checkpoints while training
 
 REST_STEPS = 3000
 """Without new labels, training rests after this many steps."""
@@ -76,27 +74,23 @@ class LiveSession:
         rest_steps: int = REST_STEPS,
         watched: bool = True,
     ) -> None:
-        self._emit = emit
+        self._tell = Teller(emit)
         self._interrupted = interrupted
         self._threads = threads
         self._rest_steps = rest_steps
         self._watched = watched
         self._open: OpenWork | None = None
-        self._status: protocol.Status | None = None
         self._refused: protocol.Open | None = None
-        self._reported = (-1, 0, 0)
         self._mode = Mode.STOPPED
         self._whole = False  # the whole map was asked for: it comes first, then the mode goes on
-        self._map: Mapping  # these four are of what is open
+        self._map: Mapping  # these three are of what is open
         self._pace: Pace
-        self._save_at: float
-        self._saved_step: int
+        self._saver: Saver
 
     def _begin(self, work: OpenWork) -> None:
         """Begin to learn what is open."""
         self._pace = Pace(time.monotonic)
-        self._save_at = time.monotonic() + _SAVE_SECONDS
-        self._saved_step = work.learner.step_count
+        self._saver = Saver(self._tell, work.learner.step_count)
 
     @property
     def opened(self) -> bool:
@@ -123,14 +117,15 @@ class LiveSession:
                 "It goes on as before."
             ) from error
         finally:
-            self._tell_notes()
+            if self._open is not None:
+                self._tell.notes(self._open)
 
     def _handle(self, message: protocol.Message) -> None:
         match message:
             case protocol.Open():
                 self._open_image(message)
             case protocol.Unknown(line=line, reason=reason):
-                self._emit(protocol.Problem(f"The worker passed over a message: {reason}", detail=line))
+                self._tell.emit(protocol.Problem(f"The worker passed over a message: {reason}", detail=line))
             case protocol.Drawing():
                 pass  # the priority is the worker's affair
             case protocol.Shutdown():
@@ -147,13 +142,13 @@ class LiveSession:
     def _open_image(self, message: protocol.Open) -> None:
         self._close()
         self._refused = message
-        self._say("starting", "opening the orthophoto")
+        self._tell.say("starting", "opening the orthophoto")
         self._open = work = OpenWork(message, self._threads)
         self._refused = None
         self._mode, self._whole = Mode.STOPPED, False
         self._map = Mapping(work.image.shape, work.config.predict.block)
         self._begin(work)
-        self._announce()
+        self._tell.opened(work)
 
     def _try_again(self, refused: protocol.Open, message: protocol.Message) -> None:
         """Open what could not be opened, when the person presses Train or starts afresh."""
@@ -183,7 +178,7 @@ class LiveSession:
                 work.set_scheme(scheme_of(message.classes))
             case protocol.Train():
                 self._mode, self._whole = Mode.TRAINING, False
-                self._status = None  # said anew, whatever the viewer was told meanwhile
+                self._tell.say_anew()
                 work.learner.labels_arrived()
             case protocol.Pause():
                 self._halt(work, Mode.PAUSED, message)
@@ -194,13 +189,13 @@ class LiveSession:
             case protocol.PredictAll():
                 self._want_whole(work)
             case protocol.Save():
-                self._save(work, complete=False, always=True, about="Save")
+                self._saver.save(work, complete=False, always=True, about="Save")
 
     def _halt(self, work: OpenWork, mode: Mode, message: protocol.Message) -> None:
         self._mode, self._whole = mode, False
         if work.learner.step_count:
             self._begin_pass(work)
-        self._save(work, complete=False, about=type(message).__name__)
+        self._saver.save(work, complete=False, about=type(message).__name__)
 
     def _start_afresh(self, work: OpenWork, message: protocol.StartAfresh) -> None:
         config = from_plain(WorkConfig, message.config)  # before anything is moved
@@ -209,7 +204,7 @@ class LiveSession:
         work.learner.look_at(self._map.schedule.view_level)
         self._map.use_block(config.predict.block)
         self._begin(work)
-        self._announce()
+        self._tell.opened(work)
 
     def _want_whole(self, work: OpenWork) -> None:
         if work.learner.step_count == 0:
@@ -228,18 +223,13 @@ class LiveSession:
             work.governor.look()
         try:
             busy = self._slice(work)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            self._shrink(work, error)
-            busy = True
-        except RuntimeError as error:
-            if "memory" not in str(error).lower():
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
                 raise
-            self._shrink(work, error)
+            self._tell.problem(do_with_less(work, self._map, error), error)
             busy = True
-        if time.monotonic() >= self._save_at:
-            self._save_at = time.monotonic() + _SAVE_SECONDS
-            self._save(work, complete=False)
-        self._tell_notes()
+        self._saver.save_at_times(work)
+        self._tell.notes(work)
         return busy
 
     def _slice(self, work: OpenWork) -> bool:
@@ -254,10 +244,10 @@ class LiveSession:
         if self._whole:
             return self._predict_everything(work)
         if training and not work.learner.ready:
-            self._say("waiting", work.why_waiting())
+            self._tell.say("waiting", work.why_waiting())
             return False
         if training and work.learner.steps_since_labels < self._rest_steps:
-            self._say("training", "training")
+            self._tell.say("training", "training")
             self._train_and_predict(work)
             return True
         return self._idle(work)
@@ -289,34 +279,34 @@ class LiveSession:
         rests = self._mode is Mode.TRAINING
         if work.learner.step_count == 0:
             ready = "ready: press Train" if work.learner.ready else "draw strokes of two classes, then press Train"
-            self._say("waiting" if rests else self._mode.value, work.why_waiting() if rests else ready)
+            self._tell.say("waiting" if rests else self._mode.value, work.why_waiting() if rests else ready)
             return False
         if self._mode is Mode.STOPPED:
             # Before the first pass the map in view, if any, is the one that was kept: none of its blocks is to be done.
             blocks = self._map.schedule.count(0, beyond_view=True) if self._map.current else (0, 0)
             self._report(work, blocks, last=True)
-            self._say("stopped", "stopped: press Train to go on")
+            self._tell.say("stopped", "stopped: press Train to go on")
             return False
         if not self._map.knows(work.learner):
             self._begin_pass(work)
         if self._next_job(work, view_first=True):
-            self._say("resting" if rests else "paused", "predicting the rest of the image")
+            self._tell.say("resting" if rests else "paused", "predicting the rest of the image")
             return True
         if not self._map.complete:
             self._map.completed()
-            self._save(work, complete=True)
+            self._saver.save(work, complete=True)
         text = "learnt these labels; waiting for new ones" if rests else "paused"
-        self._say("resting" if rests else "paused", text)
+        self._tell.say("resting" if rests else "paused", text)
         return False
 
     def _predict_everything(self, work: OpenWork) -> bool:
-        self._say("predicting", "predicting the whole image")
+        self._tell.say("predicting", "predicting the whole image")
         if self._map.current is None:  # memory ran out, and the blocks are smaller now
             self._begin_pass(work)
         if not self._next_job(work, view_first=False):
             self._whole = False
             self._map.completed()
-            self._save(work, complete=True, always=True, about="PredictAll")
+            self._saver.save(work, complete=True, always=True, about="PredictAll")
         return True
 
     def _next_job(self, work: OpenWork, *, view_first: bool) -> bool:
@@ -334,118 +324,13 @@ class LiveSession:
     def _predict(self, work: OpenWork, current: Pass, job: TileJob) -> None:
         tiles = predict_job(work, current, job)
         self._map.schedule.done(job)
-        self._emit(tiles)
-
-    def _shrink(self, work: OpenWork, error: BaseException) -> None:
-        crops = work.learner.halve_micro_batch()
-        block = self._map.schedule.block
-        if crops:
-            text = f"Memory ran out; training goes on with {crops} crops at once, which is slower but the same."
-        elif block > _SMALLEST_BLOCK:
-            self._map.use_block(block // 2)
-            text = f"Memory ran out; prediction goes on in blocks of {block // 2} pixels."
-        else:
-            raise PartialSegError(
-                "Memory ran out even with the smallest crops and blocks. Choose a narrower network and start afresh, "
-                "or close other programs."
-            ) from error
-        if work.precision.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self._emit(protocol.Problem(text, detail=str(error)))
-
-    # ------------------------------------------------------------------------------------------------- telling
-
-    def _say(self, state: protocol.State, text: str) -> None:
-        status = protocol.Status(state, text)
-        if status != self._status:
-            self._status = status
-            self._emit(status)
-
-    def _announce(self) -> None:
-        work = self._open
-        if work is None:
-            return
-        model = work.config.model
-        name = {"unet": "UNet", "unetplusplus": "UNet++"}[model.name]
-        self._emit(
-            protocol.Opened(
-                device=str(work.precision.device),
-                precision=str(work.precision.dtype).removeprefix("torch."),
-                reason=work.precision.reason,
-                threads=torch.get_num_threads(),
-                model=f"{name}, width {model.width}",
-                start=work.learner.start_name,
-                step=work.learner.step_count,
-            )
-        )
-        self._tell_notes()
-        self._status = None
-        self._reported = (-1, 0, 0)
-
-    def _tell_notes(self) -> None:
-        work = self._open
-        if work is None:
-            return
-        notes = [*work.notes, *work.kept.notes, *work.learner.take_notes()]
-        work.notes.clear()
-        work.kept.notes.clear()
-        for note in notes:
-            self._emit(protocol.Problem(note))
+        self._tell.emit(tiles)
 
     def _report(self, work: OpenWork, blocks: tuple[int, int], *, last: bool = False) -> None:
-        """Say how far it is, a few times a second; the last word before a rest always, unless it was said."""
-        done, total = blocks
-        news = (work.learner.step_count, done, total)
-        if news == self._reported if last else not self._pace.may_report():
-            return
-        self._reported = news
-        self._emit(
-            protocol.Progress(
-                step=work.learner.step_count,
-                loss=work.learner.take_loss(),
-                steps_per_second=self._pace.steps_per_second,
-                labelled=tuple(int(n) for n in work.labels.counts),
-                revision=self._map.revision,
-                done=done,
-                total=total,
-                seconds_left=self._pace.seconds_left(done, total),
-            )
-        )
-
-    def _save(self, work: OpenWork, *, complete: bool, always: bool = False, about: str = "") -> None:
-        if not always and not complete and self._saved_step == work.learner.step_count:
-            return
-        path, failed = "", False
-        try:
-            if work.learner.step_count:
-                path = str(save_work(work.weights, work.learner))
-        except Exception as error:  # whatever torch, the disk or the codecs raise: the worker goes on
-            failed = True
-            self._emit(
-                protocol.Problem(
-                    f"{work.weights}: the network could not be saved ({why_not_written(error)}). The last saved one "
-                    "is still there and training goes on; free some space. Your labels are saved apart.",
-                    detail=repr(error),
-                    about=about,
-                )
-            )
-        try:
-            work.kept.save(work.prediction.array, work.confidence.array)
-            if complete and path:
-                work.kept.completed(Path(path), work.learner.step_count)
-        except Exception as error:
-            reason = why_not_written(error)
-            text = f"{work.kept.folder}: the map could not be kept ({reason}). It is in view, and can be exported."
-            self._emit(protocol.Problem(text, detail=repr(error), about=about))
-            failed = True
-        if not failed:
-            self._saved_step = work.learner.step_count
-        if complete or not failed:
-            # Whoever waits for the whole map has it in the shared arrays, whether or not it could be kept.
-            self._emit(protocol.Saved(path, work.learner.step_count, complete, failed))
+        self._tell.progress(work, self._map, self._pace, blocks, last=last)
 
     def _close(self) -> None:
         if self._open is not None:
-            self._save(self._open, complete=False)
+            self._saver.save(self._open, complete=False)
             self._open.ortho.close()
             self._open = None

@@ -20,7 +20,7 @@ from trainer.config import WorkConfig, from_plain
 from trainer.live.learner import LiveLearner
 from trainer.opened.message import open_message
 from trainer.opened.prepare import prepare
-from trainer.worker import session as live_session
+from trainer.worker import saving
 from trainer.worker.session import LiveSession
 
 
@@ -109,7 +109,7 @@ def test_what_cannot_be_saved_ends_with_the_reason(tmp_path, threads, monkeypatc
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(live_session, "save_work", full)
+    monkeypatch.setattr(saving, "save_work", full)
     assert run("train", project, "--steps", "2") == 2
     assert "the disk is full" in capsys.readouterr().err.splitlines()[-1]
 
@@ -120,7 +120,7 @@ def test_ctrl_c_does_not_claim_to_have_saved_what_it_could_not(tmp_path, threads
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(live_session, "save_work", full)
+    monkeypatch.setattr(saving, "save_work", full)
     stop_at_step(monkeypatch, 4)
     assert run("train", project) == 2
     assert "the disk is full" in capsys.readouterr().err.splitlines()[-1]
