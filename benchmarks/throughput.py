@@ -12,10 +12,10 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path  # noqa: TC003  # tyro reads the annotations at run time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 import tyro
@@ -66,12 +66,8 @@ class Throughput:
     """How often each has its turn; the minimum and the median are reported."""
     repeats: int = 0
     """Steps in a turn; 0 for 1 on the CPU and 10 on CUDA."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """CUDA when there is one, else the CPU."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of ours; the faster of what the device does well."""
-    threads: int = 0
-    """CPU threads; 0 for all cores."""
+    device: Annotated[DeviceConfig, tyro.conf.arg(name="")] = field(default_factory=DeviceConfig)
+    """What computes; the precision is that of ours."""
     clock: ClockName = "wall"
     """Time that passed, or (with one thread on the CPU) that this process was given."""
     memory: bool = True
@@ -83,7 +79,7 @@ class Throughput:
         """Check the numbers."""
         if min(self.rounds, self.batch_size) < 1 or self.repeats < 0:
             raise ConfigError("rounds and batch-size must be 1 or more, repeats 0 or more")
-        if self.clock == "cpu" and self.threads != 1:
+        if self.clock == "cpu" and self.device.threads != 1:
             raise ConfigError("--clock cpu adds up the time of all threads: use it with --threads 1")
 
 
@@ -102,8 +98,7 @@ def measure(
         for kind in config.contenders
         if has_monai() or not kind.startswith("monai")
     ]
-    device = DeviceConfig(config.device, config.precision, config.threads)
-    memory = {one: peak_memory(one, device, precision) for one in contenders} if config.memory else {}
+    memory = {one: peak_memory(one, config.device, precision) for one in contenders} if config.memory else {}
     actions: dict[Any, Callable[[], object]] = {one: prepare(one, precision) for one in contenders}
     clock = make_clock(precision.device, config.clock)
     repeats = config.repeats or (10 if precision.device.type == "cuda" else 1)
@@ -124,7 +119,7 @@ def measure(
 
 def run(config: Throughput) -> dict[str, Any]:
     """Measure and print group by group; return everything as plain values."""
-    precision = choose_precision(DeviceConfig(config.device, config.precision, config.threads))
+    precision = choose_precision(config.device)
     if config.clock == "cpu" and precision.device.type == "cuda":
         raise ConfigError("--clock cpu does not see what the graphics card does: use --clock wall")
     around = environment()

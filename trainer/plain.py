@@ -7,11 +7,12 @@ import functools
 import math
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from annotations.errors import PartialSegError
 
-__all__ = ["ConfigError", "check_numbers", "from_plain", "to_plain"]
+__all__ = ["ConfigError", "changed", "check_numbers", "from_plain", "to_plain"]
 
 T = TypeVar("T")
 
@@ -131,3 +132,33 @@ def from_plain(kind: type[T], value: dict[str, Any], *, where: str = "") -> T:
         raise
     except (TypeError, ValueError, ArithmeticError) as error:
         raise ConfigError(f"{where}: {error}") from error
+
+
+def changed(config: T, changes: Mapping[str, Any]) -> T:
+    """Return a configuration with some of its settings replaced.
+
+    Parameters
+    ----------
+    config : dataclass
+        Stays as it is.
+    changes : mapping
+        Nested tables as of `to_plain`, with nothing in them but what is replaced.
+
+    Raises
+    ------
+    ConfigError
+        There is no such setting, or its value has the wrong type or is out of range.
+    """
+    return from_plain(type(config), _merged(to_plain(config), changes, type(config).__name__))
+
+
+def _merged(values: dict[str, Any], changes: Mapping[str, Any], where: str) -> dict[str, Any]:
+    unknown = [name for name in changes if name not in values]
+    if unknown:
+        raise ConfigError(f"{where} has no setting {unknown[0]}; it has {', '.join(values)}")
+    tables = {
+        name: _merged(values[name], change, f"{where}.{name}")
+        for name, change in changes.items()
+        if isinstance(values[name], dict) and isinstance(change, Mapping)
+    }
+    return {**values, **changes, **tables}

@@ -17,13 +17,11 @@ where it was when the same command is given again.
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import platformdirs
 import tyro
@@ -31,15 +29,15 @@ import tyro
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
 from trainer.benchmark.environment import environment
-from trainer.benchmark.grid import Axes, Cell, Overrides, chosen_cells, grid
-from trainer.benchmark.presets import DEFAULT_PRESET, PresetName
+from trainer.benchmark.grid import chosen_cells
+from trainer.benchmark.options import Benchmark, Report
 from trainer.benchmark.progress import GridProgress
 from trainer.benchmark.report.write import collect, table, write_report
 from trainer.benchmark.results import RESULT_FILE
 from trainer.benchmark.run_cell import DataSet, run_cell
 from trainer.benchmark.tensorboard import EventLog
 from trainer.command_line import exit_status, program_name
-from trainer.config import ConfigError, DeviceConfig, ModelName
+from trainer.config import ConfigError
 from trainer.distributed import barrier, is_main, process_group, world_size
 from trainer.fit.patches import read_all
 from trainer.fit.training import steps_per_epoch
@@ -49,99 +47,12 @@ from trainer.precision import choose_precision
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from trainer.benchmark.grid import Cell
     from trainer.benchmark.results import CellResult
 
-__all__ = ["Benchmark", "Report", "main", "run"]
+__all__ = ["main", "run"]
 
 _REPORT_SECONDS: Final = 60.0  # while a grid runs, its report is at most about this much older than the last cell
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """Train networks on sparse labels of a data set and compare them with each other and with full supervision."""
-
-    data: Path | None = None
-    """Folder with images/*.tif, masks/*.tif, train.txt, val.txt and, if there is one, test.txt; without it, a generated
-    sample."""
-    preset: PresetName = DEFAULT_PRESET
-    """"cpu": our recipe, some minutes on two cores; "large": the same with the report's width, patches and batches;
-    "paper": the published report's settings. Cells of the latter two lie in folders of those names."""
-    models: tuple[ModelName, ...] = ("unet", "unetplusplus")
-    """The networks."""
-    fractions: tuple[float, ...] | None = None
-    """The shares of labelled pixels; 0.1 and 0.15 unless clicks or scribbles are given. Full supervision, the
-    reference, is always part of the grid."""
-    clicks_per_patch: tuple[int, ...] = ()
-    """Clicks (discs of 3 pixels' radius) in each patch, going round its classes."""
-    scribbles: tuple[int, ...] = ()
-    """Simulated strokes for each class in each patch."""
-    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = ()
-    """Instead of the preset's: each cell once with each."""
-    widths: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--width"])] = ()
-    """Channels at full resolution, instead of the preset's: each cell once with each."""
-    only: tuple[str, ...] = ()
-    """Run these cells of the grid alone; `--list` names them."""
-    list: bool = False
-    """Print the names of the cells, and end."""
-    output: Path = Path("runs")
-    """Where the results go."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """CUDA when there is one, else the CPU."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """The faster of what the device does well."""
-    threads: int = 0
-    """CPU threads; 0 for all cores."""
-    epochs: int | None = None
-    """Instead of the preset's."""
-    steps_per_epoch: int | None = None
-    """Steps in an epoch at the least: a small data set is gone through as often as that takes."""
-    input_size: int | None = None
-    """Side to which patches are resized, instead of the preset's."""
-    batch_size: int | None = None
-    """Instead of the preset's."""
-    lr: float | None = None
-    """Learning rate, instead of the preset's; Muon's, with that of the rest in proportion."""
-    sync_batchnorm: bool = False
-    """Over several processes: BatchNorm's statistics over the batches of all of them."""
-    tensorboard: bool = False
-    """Write event files for TensorBoard into the cells' folders."""
-    checkpoint_minutes: float = 10.0
-    """Within an epoch, what is learnt is kept this often (in a single process); at its end in any case."""
-
-    def cells(self) -> tuple[Cell, ...]:
-        """Return the cells of the grid, in the order of running.
-
-        Raises
-        ------
-        ConfigError
-            There is none, or one of them twice; a setting cannot be used.
-        """
-        if not 0 <= self.checkpoint_minutes < math.inf:
-            raise ConfigError(f"checkpoint_minutes must be 0 or more, not {self.checkpoint_minutes}")
-        if self.lr is not None and not 0 < self.lr < math.inf:
-            raise ConfigError(f"lr must be above 0, not {self.lr}")
-        fractions = self.fractions
-        if fractions is None:
-            fractions = () if self.clicks_per_patch or self.scribbles else (0.10, 0.15)
-        axes = Axes(self.models, fractions, self.clicks_per_patch, self.scribbles, self.seeds, self.widths)
-        overrides = Overrides(
-            epochs=self.epochs,
-            min_steps=self.steps_per_epoch,
-            batch_size=self.batch_size,
-            input_size=self.input_size,
-            lr=self.lr,
-            sync_batchnorm=self.sync_batchnorm or None,
-            device=DeviceConfig(self.device, self.precision, self.threads),
-        )
-        return tuple(grid(self.preset, axes, overrides))
-
-
-@dataclass(frozen=True)
-class Report:
-    """Write report.html, report.md and report.json from the finished cells in a folder."""
-
-    folder: tyro.conf.Positional[Path] = Path("runs")
-    """The output of one or more runs of the grid."""
 
 
 def _data_folder(given: Path | None) -> Path:
@@ -194,7 +105,7 @@ def run(benchmark: Benchmark) -> list[CellResult]:
     with process_group(precision.device):
         say: Callable[[str], None] = print if is_main() else lambda _text: None
         say(f"Computing on {precision.label}: {precision.reason}")
-        if benchmark.sync_batchnorm and world_size() == 1:
+        if cells[0].config.sync_batchnorm and world_size() == 1:
             raise ConfigError("--sync-batchnorm is for several processes: start them with torchrun, or leave it out")
         data = _load(folder, cells[0], say)
         setting = {

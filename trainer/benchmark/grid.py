@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+
+import tyro
 
 from trainer.benchmark.presets import DEFAULT_PRESET, PresetName, preset_config
-from trainer.config import ConfigError, DeviceConfig, FitConfig, LabelConfig, ModelName
+from trainer.config import ConfigError, FitConfig, LabelConfig, ModelName
+from trainer.plain import changed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Axes", "Cell", "Overrides", "chosen_cells", "grid"]
+    from trainer.config import OptimConfig
 
-_FULL: Final = LabelConfig(fraction=1.0)
+__all__ = ["VARIED", "Axes", "Cell", "Settings", "chosen_cells", "grid"]
+
+_FULL: Final = 1.0
+VARIED: Final = (
+    *("seed", "model.name", "model.width"),
+    *("labels.kind", "labels.fraction", "labels.clicks", "labels.scribbles"),
+)
+"""The settings of a `FitConfig` that the axes say, and nothing else."""
+
+Settings: TypeAlias = Mapping[str, Any]
+"""Settings of a `FitConfig` given instead of the preset's, as nested tables."""
 
 
 @dataclass(frozen=True)
 class Axes:
     """What the grid varies; empty seeds and widths stand for the preset's own."""
 
-    models: tuple[ModelName, ...]
-    fractions: tuple[float, ...]
-    clicks: tuple[int, ...] = ()
+    models: tuple[ModelName, ...] = ("unet", "unetplusplus")
+    """The networks."""
+    fractions: tuple[float, ...] | None = None
+    """The shares of labelled pixels; 0.1 and 0.15 unless clicks or scribbles are given. Full supervision, the
+    reference, is always part of the grid."""
+    clicks_per_patch: tuple[int, ...] = ()
+    """Clicks (discs of 3 pixels' radius) in each patch, going round its classes."""
     scribbles: tuple[int, ...] = ()
-    seeds: tuple[int, ...] = ()
-    widths: tuple[int, ...] = ()
+    """Simulated strokes for each class in each patch."""
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = ()
+    """Instead of the preset's: each cell once with each."""
+    widths: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--width"])] = ()
+    """Channels at full resolution, instead of the preset's: each cell once with each."""
 
-
-@dataclass(frozen=True)
-class Overrides:
-    """Settings given instead of the preset's; None for the preset's."""
-
-    epochs: int | None = None
-    min_steps: int | None = None
-    batch_size: int | None = None
-    input_size: int | None = None
-    lr: float | None = None
-    sync_batchnorm: bool | None = None
-    device: DeviceConfig | None = None
-
-    def applied(self, config: FitConfig) -> FitConfig:
-        """Return the configuration with these settings."""
-        names = ("epochs", "min_steps", "batch_size", "input_size", "sync_batchnorm", "device")
-        changes = {name: value for name in names if (value := getattr(self, name)) is not None}
-        if self.lr is not None:
-            optim = config.optim
-            config = replace(config, optim=replace(optim, lr=self.lr, adam_lr=optim.adam_lr * self.lr / optim.lr))
-        return replace(config, **changes)
+    def labels(self, own: LabelConfig) -> list[LabelConfig]:
+        """Return the labels of the cells, from few to all; what is not varied is the preset's own."""
+        fractions = self.fractions
+        if fractions is None:
+            fractions = () if self.clicks_per_patch or self.scribbles else (0.10, 0.15)
+        choices = [
+            *(replace(own, kind="clicks", clicks=n) for n in self.clicks_per_patch),
+            *(replace(own, kind="scribbles", scribbles=n) for n in self.scribbles),
+            *(replace(own, kind="random", fraction=fraction) for fraction in fractions),
+        ]
+        full = replace(own, kind="random", fraction=_FULL)
+        return choices if full in choices else [*choices, full]
 
 
 @dataclass(frozen=True)
@@ -86,34 +98,43 @@ class Cell:
         return float(nested * (model.width / 16) ** 1.8 * size)
 
 
-def grid(preset: PresetName, axes: Axes, overrides: Overrides) -> list[Cell]:
+def grid(preset: PresetName, axes: Axes, settings: Settings) -> list[Cell]:
     """Return the cells in the order of running: for each network, its labels from few to many, and full supervision.
+
+    Parameters
+    ----------
+    preset : str
+        Where the configuration of each cell comes from.
+    axes : Axes
+        What differs between the cells.
+    settings : mapping
+        What all cells have instead of the preset's.
 
     Raises
     ------
     ConfigError
-        There is none, or one of them twice.
+        There is no cell, or one of them twice; a setting cannot be used.
     """
-    choices = [
-        *(LabelConfig(kind="clicks", clicks=n) for n in axes.clicks),
-        *(LabelConfig(kind="scribbles", scribbles=n) for n in axes.scribbles),
-        *(LabelConfig(fraction=fraction) for fraction in axes.fractions),
-    ]
-    if _FULL not in choices:
-        choices.append(_FULL)
     cells = []
     for model in axes.models:
-        own = overrides.applied(preset_config(preset, model))
+        own = preset_config(preset, model)
+        own = changed(own, _with_rates_in_proportion(settings, own.optim))
         for seed in axes.seeds or (own.seed,):
             for width in axes.widths or (own.model.width,):
                 sized = replace(own, seed=seed, model=replace(own.model, width=width))
-                cells += [
-                    Cell(preset, replace(sized, labels=replace(labels, per=own.labels.per))) for labels in choices
-                ]
+                cells += [Cell(preset, replace(sized, labels=labels)) for labels in axes.labels(own.labels)]
     names = [cell.name for cell in cells]
     if not cells or len(set(names)) < len(names):
         raise ConfigError(f"the grid needs different cells, at least one, but has: {', '.join(names) or 'none'}")
     return cells
+
+
+def _with_rates_in_proportion(settings: Settings, own: OptimConfig) -> Settings:
+    """Return the settings with the second learning rate moved as the first one is, unless it is given too."""
+    optim = settings.get("optim", {})
+    if "lr" not in optim or "adam_lr" in optim:
+        return settings
+    return {**settings, "optim": {**optim, "adam_lr": own.adam_lr * optim["lr"] / own.lr}}
 
 
 def chosen_cells(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:

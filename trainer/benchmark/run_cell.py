@@ -17,6 +17,8 @@ from annotations.disk.leftovers import sweep_leftovers
 from trainer.benchmark.environment import environment
 from trainer.benchmark.events import LeftAlone, Said
 from trainer.benchmark.gallery import GALLERY_FILE, write_gallery
+from trainer.benchmark.grid import VARIED
+from trainer.benchmark.presets import preset_config
 from trainer.benchmark.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import FitConfig, from_plain, to_plain
@@ -113,12 +115,21 @@ def state_of(folder: Path, cell: Cell, key: str) -> State:
     return State(result, tuple(differences))
 
 
-def recipe_of(config: FitConfig) -> str:
-    """Identify all settings but network, labels and seed, and what is told apart by itself: those to compare under."""
-    values = comparable(config)
+def recipe_of(cell: Cell) -> str:
+    """Identify all settings but network, labels and seed, and what is told apart by itself: those to compare under.
+
+    Of network and labels counts what is neither varied by the grid nor the preset's own.
+    """
+    values, own = (comparable(c) for c in (cell.config, preset_config(cell.preset, cell.config.model.name)))
+    others = {
+        path: value
+        for table in ("model", "labels")
+        for name, value in values[table].items()
+        if (path := f"{table}.{name}") not in VARIED and value != own[table][name]
+    }
     for name in ("labels", "seed", "model", "epochs", "min_steps", "batch_size", "input_size"):
         del values[name]
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(values | others, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @contextmanager
@@ -288,6 +299,6 @@ def _result(
         val=_split(best) if best else None,
         test=test,
         precision=fitted.precision,
-        recipe=recipe_of(config),
+        recipe=recipe_of(cell),
         diverged=final.diverged(len(data.scheme)),
     )

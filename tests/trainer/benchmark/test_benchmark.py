@@ -12,8 +12,9 @@ from filelock import FileLock
 from annotations.classes import LANDCOVER_AI
 from trainer.benchmark import command as benchmark
 from trainer.benchmark import run_cell as cell_run
-from trainer.benchmark.command import Benchmark
 from trainer.benchmark.events import LeftAlone, Said
+from trainer.benchmark.grid import Axes
+from trainer.benchmark.options import Benchmark
 from trainer.benchmark.progress import GridProgress
 from trainer.benchmark.results import read_result
 from trainer.benchmark.run_cell import DataSet, run_cell
@@ -231,7 +232,8 @@ def test_ctrl_c_keeps_what_is_finished(
 
 
 def test_a_cell_that_is_left_early_lets_go_of_its_folder_and_goes_on(tiny_data: Path, tmp_path: Path) -> None:
-    cell = Benchmark(models=("unet",), widths=(4,), input_size=32, epochs=2, steps_per_epoch=2, batch_size=2).cells()[0]
+    small = {"input_size": 32, "epochs": 2, "min_steps": 2, "batch_size": 2}
+    cell = Benchmark(axes=Axes(("unet",), widths=(4,)), settings=small).cells()[0]
     read = {split: read_all(read_split(tiny_data, split), cell.config, 5) for split in ("train", "val")}
     data = DataSet(read["train"], read["val"], None, LANDCOVER_AI)
     events = run_cell(cell, tmp_path, data, save_seconds=0.0)
@@ -247,7 +249,7 @@ def test_a_cell_that_is_left_early_lets_go_of_its_folder_and_goes_on(tiny_data: 
 
 
 def test_progress_counts_what_happens_in_a_cell(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = Benchmark(models=("unet",), fractions=(0.1,)).cells()
+    first, second = Benchmark(axes=Axes(("unet",), (0.1,))).cells()
     progress = GridProgress({first: 6, second: 6})
     assert math.isnan(progress.seconds_left())
     for event in (LeftAlone(), Said("finished already")):
@@ -287,7 +289,7 @@ def test_a_place_that_cannot_be_written_is_named(
 
 
 def test_a_correction_of_the_ground_truth_is_noticed(tiny_data: Path) -> None:
-    config = Benchmark(input_size=32).cells()[0].config
+    config = Benchmark(settings={"input_size": 32}).cells()[0].config
     read = {split: read_all(read_split(tiny_data, split), config, 5) for split in ("train", "val")}
     keys = []
     for place in (None, (1, 300, 17)):
@@ -313,4 +315,4 @@ def test_without_settings_the_grid_is_the_report_s() -> None:
     assert {(c.config.model.name, c.config.labels.fraction) for c in Benchmark().cells()} == {
         (model, fraction) for model in ("unet", "unetplusplus") for fraction in (0.1, 0.15, 1.0)
     }
-    assert {c.config.labels.kind for c in Benchmark(clicks_per_patch=(5,)).cells()} == {"clicks", "random"}
+    assert {c.config.labels.kind for c in Benchmark(axes=Axes(clicks_per_patch=(5,))).cells()} == {"clicks", "random"}

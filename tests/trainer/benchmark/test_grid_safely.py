@@ -19,7 +19,7 @@ from annotations.classes import ClassScheme, LandClass
 from annotations.errors import PartialSegError
 from trainer import landcover_ai
 from trainer.benchmark import command as benchmark
-from trainer.benchmark.grid import Axes, Overrides, grid
+from trainer.benchmark.grid import Axes, grid
 from trainer.benchmark.report.write import collect, write_report
 from trainer.benchmark.results import ResultError, read_result, write_result
 from trainer.benchmark.run_cell import state_of
@@ -190,7 +190,7 @@ def test_damaged_results_and_configurations_are_said_or_read(tmp_path: Path) -> 
     folder.mkdir()
     write_result(folder, make_cell())
     whole = (folder / "result.json").read_text("utf-8")
-    (cell, *_) = grid("cpu", Axes(("unet",), (0.1,)), Overrides())
+    (cell, *_) = grid("cpu", Axes(("unet",), (0.1,)), {})
     said = read = 0
     for _ in range(150):
         (folder / "result.json").write_bytes(_damaged(whole, rng))
