@@ -7,6 +7,7 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from annotations.images.gdal_raster import quiet_gdal
+from annotations.region import Region
 
 COLOURS = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
 TRANSFORM = rasterio.Affine(0.25, 0, 340000, 0, -0.5, 2780000)
@@ -48,3 +49,18 @@ def vrt(path, size, *bands, extra=""):
     )
     path.write_text(f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">{extra}{text}</VRTDataset>')
     return path
+
+
+def whole(ortho):
+    return ortho.read(Region.whole(ortho.shape))
+
+
+def valid(ortho):
+    return ortho.read_valid(Region.whole(ortho.shape))
+
+
+def by_gdal(path):
+    with quiet_gdal():
+        dataset = rasterio.open(path)
+    with dataset:
+        return np.moveaxis(dataset.read(), 0, -1)
