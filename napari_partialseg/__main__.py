@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from trainer.command_line import exit_status, program_name
-from trainer.commands.parsing import parsed
+from trainer.parsing import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.store.mask import read_mask
 from napari_partialseg.playing import Played, Script, play
 from trainer.command_line import exit_status, program_name
-from trainer.commands.parsing import parsed
+from trainer.parsing import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import platformdirs
-import tyro
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
@@ -42,6 +41,7 @@ from trainer.distributed import barrier, is_main, process_group, world_size
 from trainer.fit.patches import read_all
 from trainer.fit.training import steps_per_epoch
 from trainer.landcover_ai import DatasetError, read_split
+from trainer.parsing import parsed
 from trainer.precision import choose_precision
 
 if TYPE_CHECKING:
@@ -200,13 +200,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(given: list[str]) -> None:
+    program = program_name("python -m trainer.benchmark")
     if given[:1] == ["report"]:
-        asked = tyro.cli(Report, args=given[1:], prog=f"{program_name('python -m trainer.benchmark')} report")
+        asked = parsed(Report, given[1:], f"{program} report")
         results = collect(asked.folder)
         paths = write_report(asked.folder, results, _kept_setting(asked.folder))
         print(f"{table(results)}\n\nWritten to {paths.html}, {paths.md.name} and {paths.json.name}.")
         return
-    benchmark = tyro.cli(Benchmark, args=given, prog=program_name("python -m trainer.benchmark"), description=__doc__)
+    benchmark = parsed(Benchmark, given, program, description=__doc__, pairs=True)
     if benchmark.list:
         print("\n".join(cell.name for cell in benchmark.cells()))
         return

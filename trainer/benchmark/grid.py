@@ -36,17 +36,25 @@ class Axes:
 
     models: tuple[ModelName, ...] = ("unet", "unetplusplus")
     """The networks."""
-    fractions: tuple[float, ...] | None = None
-    """The shares of labelled pixels; 0.1 and 0.15 unless clicks or scribbles are given. Full supervision, the
-    reference, is always part of the grid."""
-    clicks_per_patch: tuple[int, ...] = ()
+    fractions: Annotated[
+        tuple[float, ...] | None,
+        tyro.conf.arg(
+            metavar="FLOAT ...", help_behavior_hint="(default: 0.1 0.15, unless clicks or scribbles are given)"
+        ),
+    ] = None
+    """Shares of labelled pixels. Full supervision, the reference, is always part of the grid."""
+    clicks_per_patch: Annotated[tuple[int, ...], tyro.conf.arg(help_behavior_hint="(optional)")] = ()
     """Clicks (discs of 3 pixels' radius) in each patch, going round its classes."""
-    scribbles: tuple[int, ...] = ()
+    scribbles: Annotated[tuple[int, ...], tyro.conf.arg(help_behavior_hint="(optional)")] = ()
     """Simulated strokes for each class in each patch."""
-    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = ()
-    """Instead of the preset's: each cell once with each."""
-    widths: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--width"])] = ()
-    """Channels at full resolution, instead of the preset's: each cell once with each."""
+    seeds: Annotated[
+        tuple[int, ...], tyro.conf.arg(aliases=["--seed"], help_behavior_hint="(default: the preset's)")
+    ] = ()
+    """Each cell once with each."""
+    widths: Annotated[
+        tuple[int, ...], tyro.conf.arg(aliases=["--width"], help_behavior_hint="(default: the preset's)")
+    ] = ()
+    """Channels at full resolution: each cell once with each."""
 
     def labels(self, own: LabelConfig) -> list[LabelConfig]:
         """Return the labels of the cells, from few to all; what is not varied is the preset's own."""
@@ -143,7 +151,7 @@ def chosen_cells(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
     Raises
     ------
     ConfigError
-        A name is none of the grid's.
+        The grid has no cell of that name.
     """
     names = {cell.name: cell for cell in cells}
     unknown = [name for name in only if name not in names]

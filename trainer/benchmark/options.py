@@ -34,19 +34,19 @@ _SETTINGS = flags_of(
 class Benchmark:
     """Train networks on sparse labels of a data set and compare them with each other and with full supervision."""
 
-    data: Path | None = None
-    """Folder with images/*.tif, masks/*.tif, train.txt, val.txt and, if there is one, test.txt; without it, a generated
-    sample."""
+    data: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: a generated sample)")] = (
+        None
+    )
+    """Folder with images/*.tif, masks/*.tif, train.txt, val.txt and, if there is one, test.txt."""
     preset: PresetName = DEFAULT_PRESET
-    """"cpu": our recipe, some minutes on two cores; "large": the same with the report's width, patches and batches;
-    "paper": the published report's settings. Cells of the latter two lie in folders of those names."""
+    """"cpu": our recipe, for two cores; "large": the same in the published report's size; "paper": its settings."""
     axes: Annotated[Axes, tyro.conf.arg(name="")] = field(default_factory=Axes)
     """What the grid varies."""
-    only: tuple[str, ...] = ()
+    only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all)")] = ()
     """Run these cells of the grid alone; `--list` names them."""
     list: bool = False
     """Print the names of the cells, and end."""
-    output: Path = Path("runs")
+    output: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")
     """Where the results go."""
     tensorboard: bool = False
     """Write event files for TensorBoard into the cells' folders."""
@@ -74,5 +74,5 @@ class Benchmark:
 class Report:
     """Write report.html, report.md and report.json from the finished cells in a folder."""
 
-    folder: tyro.conf.Positional[Path] = Path("runs")
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="[FOLDER]")] = Path("runs")
     """The output of one or more runs of the grid."""

@@ -13,11 +13,11 @@ from annotations.errors import PartialSegError
 from annotations.export.provenance import file_digest
 from annotations.export.targets import GEOTIFF, POLYGONS, shown
 from trainer.command_line import exit_status
-from trainer.commands.parsing import parsed
 from trainer.commands.projects import given_project
 from trainer.commands.targets import may_write
 from trainer.opened.export import NEEDS_PREDICTION, Content, protected_files, write
 from trainer.opened.prepare import prepare
+from trainer.parsing import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from annotations.project.project import Project
 from trainer.command_line import exit_status
 from trainer.commands.about_project import about_network, about_project
 from trainer.commands.about_raster import about_mask, about_raster
-from trainer.commands.parsing import parsed
+from trainer.parsing import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -28,6 +28,6 @@ def given_project(path: Path) -> Path:
         raise ProjectError(f"{path}: there is no such folder. Give a project (NAME.partialseg) or its orthophoto.")
     beside = Project.folder_for(path)
     raise ProjectError(
-        f"{path}: is no project, and has none ({beside} is not there). Give a project's folder, or open the image in "
-        "the viewer and label it first."
+        f"{path}: is not a project, and has none beside it ({beside} does not exist). Give a project's folder, or open "
+        "the image in the viewer and label it first."
     )

@@ -20,8 +20,8 @@ from annotations.region import Region
 from annotations.simulation.sampling import random_mask
 from annotations.store.mask import SparseMask, read_mask
 from trainer.command_line import exit_status
-from trainer.commands.parsing import parsed
 from trainer.commands.targets import may_write
+from trainer.parsing import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,9 +92,9 @@ def make_mask(command: RandomMask) -> tuple[int, int]:
         The truth cannot be read or holds nothing, a number is out of range, or the output may not be written.
     """
     if not 0 <= command.fraction <= 1:
-        raise PartialSegError(f"--fraction {command.fraction:g} is no share: give a number from 0 to 1")
+        raise PartialSegError(f"--fraction {command.fraction:g} is out of range: give a number from 0 to 1")
     if command.seed < 0:
-        raise PartialSegError(f"--seed {command.seed} is no seed: give a whole number from 0 up")
+        raise PartialSegError(f"--seed {command.seed} is out of range: give a whole number from 0 up")
     protected = [p.expanduser() for p in (command.truth, command.like) if p is not None]
     as_zarr = command.output.suffix.lower() == _ZARR
     endings = (*GEOTIFF, _ZARR)

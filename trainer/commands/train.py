@@ -19,12 +19,12 @@ from tqdm import tqdm
 from annotations.errors import PartialSegError, ProjectError
 from trainer import protocol
 from trainer.command_line import exit_status
-from trainer.commands.parsing import parsed
 from trainer.commands.projects import given_project
 from trainer.commands.train_progress import TrainProgress
 from trainer.config import WorkConfig, from_plain
 from trainer.opened.message import open_message
 from trainer.opened.prepare import prepare
+from trainer.parsing import parsed
 from trainer.precision import usable_cores
 from trainer.worker.session import REST_STEPS, LiveSession
 
@@ -119,9 +119,9 @@ def train(command: Train, clock: Callable[[], float] = time.monotonic) -> Traine
         training cannot go on, or what came of it could not be saved.
     """
     if command.steps < 1:
-        raise PartialSegError(f"--steps {command.steps} is no number of steps: give 1 or more")
+        raise PartialSegError(f"--steps {command.steps} is too few: give 1 or more")
     if command.minutes is not None and not 0 < command.minutes < math.inf:
-        raise PartialSegError(f"--minutes {command.minutes:g} is no time: give a number above 0")
+        raise PartialSegError(f"--minutes {command.minutes:g} is out of range: give a number above 0")
     prepared = prepare(given_project(command.project), lock="need", shown=False)
     try:
         if prepared.note:

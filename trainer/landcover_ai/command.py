@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # tyro reads the annotations at run time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import tyro
 
@@ -12,11 +12,14 @@ from trainer.command_line import exit_status, program_name
 from trainer.landcover_ai.check import check_patches
 from trainer.landcover_ai.cut import ImageFormat, cut_orthophotos
 from trainer.landcover_ai.fetch import ARCHIVE, MD5, URL, fetch
+from trainer.parsing import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Check", "Cut", "Fetch", "main"]
+
+_DESCRIPTION: Final = "Fetch, cut or check LandCover.ai, a data set of labelled orthophotos."
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Fetch:
     Goes on from where an earlier run was stopped.
     """
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """Where the data set goes; made when missing."""
     url: str = URL
     """The archive, or a copy of it on another server."""
@@ -50,9 +53,9 @@ class Cut:
     Training here needs none of them. Patches that are there already are kept.
     """
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """The data set, with images/*.tif and masks/*.tif."""
-    output: Path | None = None
+    output: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(optional)")] = None
     """Where the patches go, with copies of the lists; by default to output in the data set's folder."""
     format: ImageFormat = "jpeg"
     """jpeg with quality 95, as the data set's own script writes it; png without any loss, about four times as large."""
@@ -76,7 +79,7 @@ class Cut:
 class Check:
     """Compare the lists of a data set with the patches there are, in orthophotos or cut out."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """The data set, or the folder of its patches."""
 
     def run(self) -> None:
@@ -92,13 +95,12 @@ class Check:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    commands: Any = Fetch | Cut | Check  # a union is no type in mypy's eyes
+    commands: Any = Fetch | Cut | Check  # which mypy does not take for a type
     asked: list[Any] = []
 
     def run() -> None:
-        command = tyro.cli(
-            commands, args=arguments, prog=program_name("python -m trainer.landcover_ai"), description=__doc__
-        )
+        program = program_name("python -m trainer.landcover_ai")
+        command = parsed(commands, arguments, program, description=_DESCRIPTION, pairs=True)
         asked.append(command)
         command.run()
 

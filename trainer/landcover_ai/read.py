@@ -155,7 +155,7 @@ def _read_truth(dataset: Any, patch: Patch, n_classes: int) -> NDArray[np.int8]:
         row, column = (int(p) for p in np.unravel_index(int(bad.argmax()), bad.shape))
         raise LabelError(
             f"{patch.mask}: value {values[row, column]} at row {region.top + row}, column {region.left + column} "
-            f"(patch {patch.name}) is none of the {n_classes} classes (0 to {n_classes - 1}) and not 255 (unlabelled). "
+            f"(patch {patch.name}) is not one of the {n_classes} classes (0 to {n_classes - 1}), nor 255 (unlabelled). "
             "Correct the mask, or mark what has no class as 255."
         )
     return np.where(unlabelled, UNLABELLED, values).astype(np.int8)

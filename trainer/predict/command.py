@@ -20,6 +20,7 @@ from annotations.images.orthophoto import open_orthophoto
 from trainer.checkpoint import load_checkpoint
 from trainer.command_line import exit_status, program_name
 from trainer.config import DeviceConfig, PredictConfig
+from trainer.parsing import parsed
 from trainer.precision import choose_precision
 from trainer.predict.blocks import BlockPredictor, predict_blocks
 from trainer.predict.files import BlockStore, check_room, check_targets
@@ -42,14 +43,14 @@ __all__ = ["Predict", "main", "make_map"]
 class Predict:
     """Make a land-cover map of an orthophoto: a GeoTIFF with the same CRS and transform."""
 
-    checkpoint: tyro.conf.Positional[Path]
+    checkpoint: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
     """A best_model.pth."""
-    image: tyro.conf.Positional[Path]
+    image: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
     """The orthophoto: GeoTIFF, PNG, JPEG or zarr."""
-    output: tyro.conf.Positional[Path]
+    output: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUTPUT")]
     """The map to write, ending in .tif: class indices as uint8, 255 where the image has no data. A style of the same
     name ending in .qml, which QGIS takes up, is written beside it."""
-    confidence: Path | None = None
+    confidence: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(optional)")] = None
     """Also write the confidence, uint8, 255 is certain."""
     allow_misfit: Annotated[bool, tyro.conf.arg(aliases=["--force"])] = False
     """Go on, with a warning, where the image is of another kind than the network learnt on: another type or range of
@@ -171,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
 
     def run() -> None:
-        command = tyro.cli(Predict, args=arguments, prog=program_name("python -m trainer.predict"))
+        command = parsed(Predict, arguments, program_name("python -m trainer.predict"), pairs=True)
         bar = tqdm(total=100, unit="%", disable=None, bar_format="{percentage:3.0f}% |{bar}| {elapsed}<{remaining}")
         with bar:
             make_map(

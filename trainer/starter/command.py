@@ -30,6 +30,7 @@ from trainer.metrics import ConfusionMatrix
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
 from trainer.optim import Average, make_optimizers, set_rates
+from trainer.parsing import parsed
 from trainer.precision import Precision, choose_precision
 from trainer.predict.blocks import BlockPredictor, predict_blocks
 from trainer.starter.scenes import Scenery, draw_batch, generated, label_counts, labelled_orthophotos
@@ -52,9 +53,9 @@ _RECIPE = OptimConfig(name="muon", lr=0.1, adam_lr=3e-3, warmup=0.2, ema=0.98)
 class Starter:
     """Train the weights that the live learner starts from."""
 
-    data: tyro.conf.Positional[Path]
+    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """A folder with images/*.tif and masks/*.tif, coded like LandCover.ai."""
-    output: tyro.conf.Positional[Path]
+    output: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUTPUT")]
     """The checkpoint to write."""
     leave_out: tuple[str, ...] = ()
     """Orthophotos, by name without ending, that are not trained on but scored at the end."""
@@ -188,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
 
     def run() -> None:
-        command = tyro.cli(Starter, args=arguments, prog=program_name("python -m trainer.starter"), description=__doc__)
+        command = parsed(Starter, arguments, program_name("python -m trainer.starter"), description=__doc__, pairs=True)
         if command.output.is_dir():
             raise ConfigError(f"{command.output}: is a folder; give the name of a file in it")
         save_checkpoint(command.output, make_starter(command))

@@ -76,7 +76,7 @@ def test_what_is_no_project_is_refused_and_nothing_made(truth, tmp_path, capsys)
     for path in (truth, tmp_path / "nowhere"):
         assert run("train", path) == 2
     said = capsys.readouterr().err
-    assert "is no project" in said
+    assert "is not a project" in said
     assert "there is no such" in said
     assert list(tmp_path.iterdir()) == [truth]
 

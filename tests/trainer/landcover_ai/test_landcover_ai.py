@@ -119,7 +119,7 @@ def test_a_label_above_the_scheme_is_named_with_file_and_place(folder: Path, dty
     truth = np.zeros(SIZE, dtype)
     truth[700, 600] = 5
     write(folder / "masks" / "b_2.tif", truth)
-    with pytest.raises(LabelError, match=r"b_2.tif: value 5 at row 700, column 600 \(patch b_2_4\) is none of the 5"):
+    with pytest.raises(LabelError, match=r"b_2.tif: value 5 at row 700, column 600 \(patch b_2_4\) is not one of"):
         list(read_patches(read_split(folder, "train"), 5))
 
 
