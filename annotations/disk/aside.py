@@ -1,14 +1,15 @@
-"""Damaged files put out of the way: renamed, never deleted."""
+"""Files out of the way of others: damaged ones set aside and never deleted, whole ones kept as the former."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["free_name", "set_aside"]
+__all__ = ["free_name", "keep_former", "set_aside"]
 
 
 def free_name(path: Path) -> Path:
@@ -42,3 +43,9 @@ def set_aside(path: Path, folder: Path | None = None, name: str = "") -> Path | 
     target = free_name((folder or path.parent) / (name or f"{path.stem}-set-aside{path.suffix}"))
     os.rename(path, target)
     return target
+
+
+def keep_former(path: Path) -> None:
+    """Rename NAME.ext to NAME.before.ext, in place of what has that name; nothing happens where there is no file."""
+    with suppress(FileNotFoundError):
+        os.replace(path, path.with_name(f"{path.stem}.before{path.suffix}"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["put_aside", "read_json", "replacing", "replacing_together", "write_atomically"]
+__all__ = ["read_json", "replacing", "replacing_together", "write_atomically"]
 
 _count = itertools.count()
 
@@ -121,12 +121,6 @@ def _second_name(path: Path, other: Path) -> bool:
     except (OSError, NotImplementedError):  # not every file system can
         return False
     return True
-
-
-def put_aside(path: Path) -> None:
-    """Rename NAME.ext to NAME.before.ext, in place of what has that name; nothing happens where there is no file."""
-    with suppress(FileNotFoundError):
-        os.replace(path, path.with_name(f"{path.stem}.before{path.suffix}"))
 
 
 def read_json(path: Path) -> Any:

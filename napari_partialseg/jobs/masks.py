@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from annotations.errors import UnplacedMaskError
-from annotations.simulation.sampling import random_mask
+from annotations.random_mask import random_mask
 from annotations.store.mask import read_mask
 from napari_partialseg.job import Job
 from napari_partialseg.words import as_text

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from annotations.disk.files import put_aside, write_atomically
+from annotations.disk.aside import keep_former
+from annotations.disk.files import write_atomically
 from annotations.disk.leftovers import sweep_leftovers
 from trainer.benchmark.environment import environment
 from trainer.benchmark.events import LeftAlone, Said
@@ -209,7 +210,7 @@ def _prepare(folder: Path, cell: Cell) -> None:
     """Set aside the result of an earlier run, and write down what runs now."""
     sweep_leftovers(folder)
     for name in (RESULT_FILE, GALLERY_FILE):
-        put_aside(folder / name)
+        keep_former(folder / name)
     write_atomically(folder / _CONFIG, (json.dumps(to_plain(cell.config), indent=2) + "\n").encode())
     write_atomically(folder / "environment.json", (json.dumps(environment(), indent=2) + "\n").encode())
 

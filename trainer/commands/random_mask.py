@@ -16,8 +16,8 @@ from annotations.export.tags import classes_told
 from annotations.export.targets import GEOTIFF
 from annotations.images.orthophoto import open_orthophoto
 from annotations.label_files.sources import open_label_source
+from annotations.random_mask import random_mask
 from annotations.region import Region
-from annotations.simulation.sampling import random_mask
 from annotations.store.mask import SparseMask, read_mask
 from trainer.command_line import exit_status
 from trainer.commands.targets import may_write

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from annotations.disk.files import put_aside
+from annotations.disk.aside import keep_former
 from trainer.checkpoint import Checkpoint, raw_state_dict, save_checkpoint
 from trainer.config import ConfigError, to_plain
 from trainer.distributed import barrier, is_main, share_buffers, world_size
@@ -137,7 +137,7 @@ def _events(
     barrier()  # nobody writes before everybody has read
     if begun_anew and folder is not None and is_main():
         for name in (BEST, LAST):  # of another run: nothing of it may be taken for this one's
-            put_aside(folder / name)
+            keep_former(folder / name)
     loop.write_history()
     while len(run.results) < config.epochs:
         yield from loop.epoch(len(run.results) + 1)

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from annotations.classes import UNLABELLED
 from annotations.images.orthophoto import open_orthophoto
+from annotations.random_mask import random_mask
 from annotations.simulation.patch_labels import click_mask, scribble_mask
-from annotations.simulation.sampling import random_mask
 from trainer.imagery import Imagery
 from trainer.landcover_ai import DatasetError, Patch, read_patches
 from trainer.normalisation import IMAGENET, Normalisation

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from trainer.live.learner import LiveLearner
 
-__all__ = ["load_work", "save_work", "set_aside"]
+__all__ = ["keep_former", "load_work", "save_work"]
 
 _OF: Final = "of"
 """The key in `resume.pth` under which the hash of its checkpoint stands."""
@@ -136,10 +136,10 @@ def _aside(path: Path, reason: str) -> str:
     return f"{path}: cannot be used ({reason}).{where}"
 
 
-def set_aside(folder: Path) -> Path | None:
+def keep_former(folder: Path) -> Path | None:
     """Move the checkpoint out of the way, keeping it under a name with the time; return where it went.
 
-    No file that was set aside before is ever overwritten. What cannot be moved stays, and is no reason to fail.
+    No file that was kept so before is ever overwritten. What cannot be moved stays, and is no reason to fail.
     """
     path, resume = WeightFiles(folder).best, WeightFiles(folder).resume
     if resume.is_dir() and not resume.is_symlink():

@@ -29,7 +29,7 @@ from trainer.live.pixels import BlockCache, Pyramid
 from trainer.live.start import NOTHING, STARTER, load_start
 from trainer.normalisation import Normalisation
 from trainer.precision import Precision, choose_precision
-from trainer.worker.files import load_work, set_aside
+from trainer.worker.files import keep_former, load_work
 from trainer.worker.threads import ThreadGovernor
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class OpenWork:
 
     def _resume(self, checkpoint: Any, state: dict[str, Any] | None) -> list[str]:
         if checkpoint.model != self.config.model:
-            set_aside(self.weights)
+            keep_former(self.weights)
             return [
                 f"{self.weights}: the saved network is another one ({checkpoint.model.name}, width "
                 f"{checkpoint.model.width}) than the one chosen; training starts with new weights, and the saved ones "

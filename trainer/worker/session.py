@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from annotations.errors import PartialSegError
 from trainer import protocol
 from trainer.config import WorkConfig, from_plain
-from trainer.worker.files import set_aside
+from trainer.worker.files import keep_former
 from trainer.worker.mapping import Mapping, Pass
 from trainer.worker.memory import do_with_less, ran_out
 from trainer.worker.open_work import OpenWork, scheme_of
@@ -155,7 +155,7 @@ class LiveSession:
         match message:
             case protocol.StartAfresh(config=config):
                 from_plain(WorkConfig, config)  # before anything is moved
-                set_aside(Path(refused.weights))
+                keep_former(Path(refused.weights))
                 self._handle(replace(refused, config=config))
             case protocol.Train():
                 self._handle(refused)
@@ -199,7 +199,7 @@ class LiveSession:
 
     def _start_afresh(self, work: OpenWork, message: protocol.StartAfresh) -> None:
         config = from_plain(WorkConfig, message.config)  # before anything is moved
-        set_aside(work.weights)
+        keep_former(work.weights)
         work.restart(config)
         work.learner.look_at(self._map.schedule.view_level)
         self._map.use_block(config.predict.block)

@@ -17,11 +17,11 @@ import zarr
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from in_hand import in_hand
 
 from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError, PartialSegError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.labels.labelling import Labelling
 from annotations.labels.placing import NewPoint
 from annotations.labels.recovery import take_up
 from annotations.labels.removal import theirs_alone
@@ -113,20 +113,9 @@ class Machine(RuleBasedStateMachine):
         self.store = LabelStore.open(self.project.images[0].folder)
         self.store.mask.write = self.fault(self.store.mask.write)
         self.store._log.append = self.fault(self.store._log.append)
-        found = take_up(self.store, self.project)
-        self.labels, self.strokes, self.told = found.labels, found.strokes, []
-        assert found.note == ""
-        self.labelling = Labelling(
-            self.labels,
-            self.strokes,
-            self.project.scheme,
-            found.points,
-            store=self.store,
-            project=self.project,
-            next_number=self.store.next_number(),
-            known=self.store.strokes(),
-            tell=self.told.append,
-        )
+        self.told = []
+        found, self.labelling = in_hand(self.project, self.store, self.told.append)
+        self.labels, self.strokes = found.labels, found.strokes
 
     def teardown(self):
         if not hasattr(self, "project"):

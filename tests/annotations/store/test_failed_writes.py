@@ -13,10 +13,10 @@ import shutil
 import numpy as np
 import pytest
 from failing_disk import FEW, MORE, SHAPE, WAYS
+from in_hand import in_hand
 
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
-from annotations.labels.labelling import Labelling
 from annotations.labels.placing import NewPoint
 from annotations.labels.recovery import take_up
 from annotations.project.project import Project
@@ -58,20 +58,9 @@ class Work:
         if self.store is None:
             self.store = LabelStore.open(self.project.images[0].folder, guard=self.project.check_held)
             self.store.tell(failed=lambda error: self.said.append(str(error)))
-        found = take_up(self.store, self.project)
-        assert found.note == ""
-        self.live, self.told = found.labels, []
-        self.labelling = Labelling(
-            found.labels,
-            found.strokes,
-            self.project.scheme,
-            found.points,
-            store=self.store,
-            project=self.project,
-            next_number=self.store.next_number(),
-            known=self.store.strokes(),
-            tell=self.told.append,
-        )
+        self.told = []
+        found, self.labelling = in_hand(self.project, self.store, self.told.append)
+        self.live = found.labels
 
     def paint(self, region, label):
         self.live[region.slices] = self.labels[region.slices] = label

@@ -136,7 +136,7 @@ def test_another_configuration_or_other_data_begin_anew(
         assert events[0] == Started(kept)
 
 
-def test_what_another_run_left_is_put_aside(
+def test_what_another_run_left_is_kept_as_the_former(
     tmp_path: Path, sets: tuple[PatchSet, PatchSet], scheme3: ClassScheme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted(fit(*sets, CONFIG, scheme3, tmp_path))

@@ -16,7 +16,7 @@ from annotations.region import Region
 from trainer import protocol
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import to_plain
-from trainer.worker.files import load_work, set_aside
+from trainer.worker.files import keep_former, load_work
 from trainer.worker.session import LiveSession
 
 
@@ -134,11 +134,11 @@ def test_a_newer_network_stays_until_one_starts_afresh(work):
     assert len(list(weights.glob("before_*"))) == 1
 
 
-def test_what_was_set_aside_is_never_overwritten(tmp_path, monkeypatch):
+def test_former_weights_are_never_overwritten(tmp_path, monkeypatch):
     monkeypatch.setattr("time.strftime", lambda _: "before_20260101_000000.pth")
     for n in range(3):
         (tmp_path / "best_model.pth").write_text(str(n))
-        set_aside(tmp_path)
+        keep_former(tmp_path)
     assert sorted(p.read_text() for p in tmp_path.iterdir()) == ["0", "1", "2"]
 
 
