@@ -28,7 +28,7 @@ def about_network(path: Path) -> dict[str, Any]:
     Raises
     ------
     PartialSegError
-        It cannot be read, or is none.
+        It cannot be read, or is not a checkpoint.
     """
     from trainer.checkpoint import load_checkpoint  # torch, which is needed for this alone
 

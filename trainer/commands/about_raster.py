@@ -63,7 +63,7 @@ def about_raster(path: Path) -> dict[str, Any]:
 
 
 def about_mask(path: Path) -> dict[str, Any]:
-    """Describe labels that are no image: a .npy file, or a zarr array that this tool wrote."""
+    """Describe labels that are not an image: a .npy file, or a zarr array that this tool wrote."""
     mask = read_mask(path, n_classes=MAX_CLASSES)
     with open_label_source(path) as source:
         place = source.georeference

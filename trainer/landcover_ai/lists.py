@@ -109,7 +109,7 @@ def read_list(folder: Path, split: Split) -> list[str]:
 
 
 def patch_stem(name: str) -> tuple[str, int] | None:
-    """Return the orthophoto's name and the number of the cell in STEM_K; None where it is no such name."""
+    """Return the orthophoto's name and the number of the cell in STEM_K; None where the name has another form."""
     found = _NAME.fullmatch(name)
     # More digits than any orthophoto has cells: Python refuses to make a number of thousands of them.
     return None if found is None or len(found["number"]) > 18 else (found["stem"], int(found["number"]))

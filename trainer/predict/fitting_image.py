@@ -66,7 +66,7 @@ def fit_to_image(checkpoint: Checkpoint, ortho: Orthophoto, *, allow: bool, name
     bands = _same_names(learnt, image, checkpoint.in_channels) if allow else None
     found = misfits(learnt, image)
     own: Normalisation | None = None
-    # 8 bits on both sides have one range; a dark scene is none of another kind.
+    # 8 bits on both sides have one range; a dark scene is not of another kind.
     if not (learnt is not None and learnt.dtype == image.dtype == "uint8"):
         mean, std = band_statistics(ortho)
         chosen = range(checkpoint.in_channels) if bands is None else bands

@@ -61,7 +61,7 @@ def labelled_orthophotos(folder: Path, n_classes: int, leave_out: Sequence[str] 
     Raises
     ------
     DatasetError
-        There are none, a mask is missing, or a name that is to be left out is none of them.
+        There are none, a mask is missing, or a name that is to be left out is not among them.
     """
     paths = sorted(p for p in (folder / "images").glob("*") if p.suffix.lower() in (".tif", ".tiff"))
     if not paths:

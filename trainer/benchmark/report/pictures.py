@@ -68,7 +68,7 @@ def _grey(image: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
 
 
 def class_picture(classes: NDArray[np.uint8] | NDArray[np.int8], scheme: ClassScheme) -> NDArray[np.uint8]:
-    """Return classes (S, S) in their colours; grey for values that are none (-1, 255)."""
+    """Return classes (S, S) in their colours; grey for values without one (-1, 255)."""
     index = classes.astype(np.int64)
     index[(index < 0) | (index >= len(scheme))] = len(scheme)
     palette = np.array([*(c.rgb for c in scheme.classes), NOTHING], np.uint8)
