@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import inspect
+import itertools
 import re
 import subprocess
 import sys
@@ -131,4 +133,37 @@ def test_texts_name_no_place_of_one_machine():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if place.search(line):
                 found.append(f"{name}:{number}: {line.strip()}")
+    assert not found
+
+
+_UNDERLINE = re.compile(r"-{3,}")
+
+
+def _empty_entries(docstring: str) -> list[str]:
+    """Return the entries under Parameters and Attributes of a numpydoc docstring below which nothing is said."""
+    lines = [*inspect.cleandoc(docstring).splitlines(), "", ""]
+    empty, section = [], ""
+    for line, following in itertools.pairwise(lines):
+        if _UNDERLINE.fullmatch(following):
+            section = line
+        elif section in ("Parameters", "Attributes") and line and not line[0].isspace():
+            if not _UNDERLINE.fullmatch(line) and not following.startswith(" "):
+                empty.append(line)
+    return empty
+
+
+def test_the_search_for_empty_entries_finds_them():
+    text = "Say.\n\nParameters\n----------\na : int\nb, c : str\n    Said.\nd\n\nReturns\n-------\nint\n"
+    assert _empty_entries(text) == ["a : int", "d"]
+
+
+def test_no_parameter_of_a_public_docstring_is_left_without_a_word():
+    found = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith(
+                "_"
+            ):
+                entries = _empty_entries(ast.get_docstring(node) or "")
+                found += [f"{path.relative_to(ROOT)}: {node.name}: {entry}" for entry in entries]
     assert not found

@@ -104,6 +104,7 @@ def propose_roles(channels: Sequence[Channel], sample: Any) -> tuple[BandRoles |
     Parameters
     ----------
     channels : sequence of Channel
+        Every band of the file, in its order.
     sample : callable(sequence of int) -> ndarray, (n, bands)
         Pixels from all over the image, asked for only where they decide.
 
@@ -112,6 +113,7 @@ def propose_roles(channels: Sequence[Channel], sample: Any) -> tuple[BandRoles |
     roles : BandRoles or None
         None where all bands are transparency.
     notes : tuple of str
+        Sentences.
     """
     notes: list[str] = []
     tagged = [i for i, c in enumerate(channels) if c.interpretation == "alpha"]

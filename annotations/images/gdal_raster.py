@@ -74,6 +74,7 @@ def open_dataset(path: Path, content: str | None = None) -> Any:
     Parameters
     ----------
     path : Path
+        Checked before GDAL gets to see it.
     content : str, optional
         A VRT to open in the file's stead.
 

@@ -75,6 +75,7 @@ def missing(pixels: NDArray[Any], nodata: Sequence[float | None], extra: Sequenc
     Parameters
     ----------
     pixels : ndarray, (h, w, bands)
+        As they are in the file.
     nodata : sequence of float or None
         What the file declares for each band.
     extra : sequence of float

@@ -48,13 +48,17 @@ class Orthophoto:
     Attributes
     ----------
     path : Path
+        As given.
     shape : tuple of int
         (H, W) in pixels.
     bands : int
         Number of bands that are learnt from; transparency is not one of them, a palette counts as its three colours.
     dtype : numpy dtype
+        Of the bands that are learnt from.
     georeference : Georeference or None
+        Where it lies; None where that is not known.
     display_bands : tuple of int
+        Those shown, from 0: one or three.
     band_names : tuple of str
         Of those learnt from.
     channels : tuple of Channel
@@ -302,7 +306,7 @@ def open_orthophoto(
     Raises
     ------
     RasterError
-        The file is missing, is no raster, or is cut off; the message says what to do.
+        The file is missing, is not a raster, or is cut off; the message says what to do.
     """
     with reading(path, "cannot be opened", "Choose an image file: GeoTIFF, PNG, JPEG or zarr."):
         path = Path(path).expanduser().absolute()

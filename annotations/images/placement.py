@@ -24,7 +24,7 @@ _EXACT_PIXELS: Final = 0.1
 def read_placement(dataset: Any) -> tuple[Georeference | None, tuple[str, ...]]:
     """Return an open dataset's georeference, and notes on what of it is lost or approximate.
 
-    A CRS without a transform is no georeference: the identity would put row 0 at the bottom and turn the map over.
+    A CRS without a transform is not a georeference: the identity would put row 0 at the bottom and turn the map over.
     """
     crs, notes = _crs(dataset.crs)
     transform = dataset.transform
@@ -34,7 +34,8 @@ def read_placement(dataset: Any) -> tuple[Georeference | None, tuple[str, ...]]:
         if not np.isfinite([a, b, c, d, e, f]).all() or a * e - b * d == 0:
             return None, (
                 *notes,
-                f"Its transform {[a, b, c, d, e, f]} is none: pixels have no extent. It is read without a place.",
+                f"Its transform {[a, b, c, d, e, f]} cannot be used, for pixels would have no extent. It is read "
+                "without a place.",
             )
         return Georeference(crs, (a, b, c, d, e, f)), notes
     if points:

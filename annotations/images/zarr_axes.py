@@ -27,7 +27,9 @@ class ImageAxes:
     Parameters
     ----------
     rows, columns : int
+        Which axis they are, from 0.
     bands : int or None
+        The same; None where there is a single band without an axis.
     """
 
     rows: int
@@ -58,7 +60,7 @@ def find_axes(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], names: S
     Raises
     ------
     RasterError
-        The array has several times, depths or the like, or is no image.
+        The array has several times, depths or the like, or is not an image.
     """
     described = f"an array of shape {shape} and type {dtype}"
     if names is not None:

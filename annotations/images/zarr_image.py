@@ -104,7 +104,7 @@ class ZarrImage:
             if count > _MOST_BANDS:
                 raise RasterError(
                     f"{path}: an array of shape {shape} has {count:,} bands, and an image has {_MOST_BANDS:,} at most: "
-                    "its metadata is damaged, or it is no image of the ground. Copy it again."
+                    "its metadata is damaged, or it is not an image of the ground. Copy it again."
                 )
             nodata = _number(attributes.get("_FillValue"))
             self.channels = tuple(Channel(f"band {n + 1}", self._dtype, nodata=nodata) for n in range(count))

@@ -44,6 +44,7 @@ def zarr_placement(
     names : sequence of str or None
         Of its dimensions.
     axes : ImageAxes
+        Which of them are rows and columns.
     shape : tuple of int
         (H, W).
     """

@@ -33,6 +33,7 @@ class LabelSource(Protocol):
     shape : tuple of int
         (H, W).
     georeference : Georeference or None
+        Where it lies; None where that is not known.
     """
 
     shape: tuple[int, int]

@@ -196,7 +196,7 @@ class Labelling:
             bounds = bounds.union(part)
         if values:
             self._tell(
-                f"Label {', '.join(map(str, sorted(values)))} was written, which is none of the {len(self.scheme)} "
+                f"Label {', '.join(map(str, sorted(values)))} was written, which is not one of the {len(self.scheme)} "
                 f"classes (0 to {len(self.scheme) - 1}): it was taken back. Add the class first."
             )
         return bounds
@@ -211,7 +211,7 @@ class Labelling:
         Raises
         ------
         LabelError
-            A number is none of the points, or a new point lies outside the image or has no class; nothing is changed.
+            A number is not that of a point, or a new point lies outside the image or has no class; nothing is changed.
         """
         self._settle()
         for new in added:

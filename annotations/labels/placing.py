@@ -81,7 +81,8 @@ def place_points(
     Raises
     ------
     LabelError
-        A number is none of the points, or a new point lies outside the image or has no class; the arrays are as before.
+        A number is not that of a point, or a new point lies outside the image or has no class; the arrays are as
+        before.
     """
     labels, strokes = arrays
     gone = [points[number] for number in removed]

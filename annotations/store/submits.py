@@ -52,7 +52,7 @@ class Submit:
 
 
 def cut(region: Region, labels: NDArray[Any], strokes: NDArray[Any], mask: SparseMask) -> list[Piece]:
-    """Copy labels and stroke numbers of a region chunk by chunk; what is no class becomes unlabelled.
+    """Copy labels and stroke numbers of a region chunk by chunk; what is not a class becomes unlabelled.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def cut(region: Region, labels: NDArray[Any], strokes: NDArray[Any], mask: Spars
 
 
 def _checked(labels: NDArray[Any], mask: SparseMask) -> tuple[NDArray[np.int8], LabelError | None]:
-    """Return labels as int8 without those that are no class, and what is wrong with those."""
+    """Return labels as int8 without those that are not a class, and what is wrong with those."""
     n = len(mask.scheme)
     try:
         return check_labels(labels, n, str(mask.path)), None

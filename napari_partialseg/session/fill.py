@@ -75,6 +75,7 @@ def fill_places(
     Parameters
     ----------
     labels : ndarray of int8, shape (H, W)
+        -1 where unlabelled.
     prediction : ndarray of uint8, shape (H, W), optional
         255 where nothing is predicted.
     row, column, view, contiguous

@@ -32,6 +32,7 @@ class Filler(QObject):
         Parameters
         ----------
         filling : Filling
+            Begun, and not done yet.
         show : callable
             Told of each part that changed.
         done : callable

@@ -43,6 +43,7 @@ def completion_script(
     Parameters
     ----------
     shell : str
+        Its name.
     commands : iterable of (name, help, words, load)
         What each is called and does, its own commands, and what returns its `main`. All are imported, so that the
         script itself has nothing to ask: it answers at once.

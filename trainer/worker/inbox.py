@@ -69,7 +69,8 @@ class Inbox:
     Parameters
     ----------
     stream : binary file
-        Lines of JSON; a line that is none becomes `Unknown`. When it ends, the process ends, a while later at most.
+        Lines of JSON; a line that is not a message becomes `Unknown`. When it ends, the process ends, a
+        while later at most.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
