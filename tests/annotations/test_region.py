@@ -65,3 +65,53 @@ def test_shrunk_covers_and_scaled_is_exact(region, factor):
 def test_a_negative_size_is_refused():
     with pytest.raises(ValueError, match="negative size"):
         Region(0, 0, -1, 2)
+
+
+SIDES = st.integers(0, 9)
+ANYWHERE = st.builds(Region, st.integers(-9, 40), st.integers(-9, 40), SIDES, SIDES)
+
+
+def pixels(region):
+    """The pixels of a region as a set, also where no image has any."""
+    return {(row, column) for row in range(region.top, region.bottom) for column in range(region.left, region.right)}
+
+
+@given(ANYWHERE, ANYWHERE)
+def test_sets_of_pixels_agree(one, other):
+    assert pixels(one.intersection(other)) == pixels(one) & pixels(other)
+    assert one.contains(other) == (pixels(other) <= pixels(one))
+    assert one.empty == (not pixels(one))
+    assert len(pixels(one)) == one.height * one.width
+    assert (one.height, one.width) == one.shape == (one.bottom - one.top, one.right - one.left)
+
+
+@given(ANYWHERE, ANYWHERE, ANYWHERE)
+def test_a_union_is_the_same_in_any_order_and_the_empty_one_counts_for_nothing(one, other, third):
+    assert one.union(other).empty == (one.empty and other.empty)
+    if not (one.empty or other.empty or third.empty):
+        assert one.union(other).union(third) == third.union(one.union(other)) == one.union(third.union(other))
+    assert one.union(Region(3, 4, 0, 5)) == (one if not one.empty else Region(3, 4, 0, 5))
+
+
+@given(ANYWHERE, st.integers(0, 5))
+def test_grown_reaches_as_far_on_each_side_and_back(region, margin):
+    grown = region.grown(margin)
+    assert grown.shape == (region.height + 2 * margin, region.width + 2 * margin)
+    assert grown.grown(-margin) == region
+    within = region.within(grown)
+    assert (within.top, within.left) == (margin, margin) or region.empty
+
+
+@given(ANYWHERE)
+def test_clipped_is_what_numpy_s_arrays_hold(region):
+    clipped = region.clipped((*SHAPE, 3))
+    assert pixels(clipped) == {(r, c) for r, c in pixels(region) if 0 <= r < SHAPE[0] and 0 <= c < SHAPE[1]}
+    assert IMAGE[clipped.slices].shape == clipped.shape or clipped.empty
+    assert Region.whole((*SHAPE, 3)).contains(clipped)
+
+
+@given(st.integers(-9, 9), st.integers(-9, 9), st.integers(-9, 9), st.integers(-9, 9))
+def test_bounds_of_any_order(top, left, bottom, right):
+    region = Region.from_bounds(np.int64(top), np.int64(left), np.int64(bottom), np.int64(right))
+    assert pixels(region) == {(r, c) for r in range(top, bottom) for c in range(left, right)}
+    assert all(type(value) is int for value in (region.top, region.left, region.height, region.width))
