@@ -167,3 +167,34 @@ def test_no_parameter_of_a_public_docstring_is_left_without_a_word():
                 entries = _empty_entries(ast.get_docstring(node) or "")
                 found += [f"{path.relative_to(ROOT)}: {node.name}: {entry}" for entry in entries]
     assert not found
+
+
+def _defined(paths: list[Path]) -> set[str]:
+    """Return what files define: functions, classes and, as Class.name, what these have."""
+    found = set()
+    for path in paths:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                found.add(node.name)
+            if isinstance(node, ast.ClassDef):
+                found |= {f"{node.name}.{n.name}" for n in node.body if isinstance(n, ast.FunctionDef)}
+    return found
+
+
+def test_the_way_of_a_stroke_leads_through_functions_that_exist():
+    way = (
+        (ROOT / "docs" / "architecture.md")
+        .read_text(encoding="utf-8")
+        .split("## The way of a stroke")[1]
+        .split("```")[1]
+    )
+    steps = re.findall(r"^(\S+\.py(?:, \w+\.py)*) +(\S.*)$", way, re.MULTILINE)
+    assert len(steps) > 20
+    for files, told in steps:
+        first, *others = files.split(", ")
+        defined = _defined([ROOT / first, *((ROOT / first).with_name(name) for name in others)])
+        names = re.findall(r"\b(?:[A-Z]\w+\.\w+|[A-Z][a-z]+[A-Z]\w+|_\w+|[a-z]+_\w+)(?![\w./])", told.split(":")[0])
+        assert names, f"{files} names no function"
+        for name in names:
+            owners = {known.partition(".")[2] for known in defined}  # a second one is named without its class
+            assert name in defined or name in owners, f"{files} has no {name}"
