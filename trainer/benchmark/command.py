@@ -20,71 +20,37 @@ import json
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import platformdirs
-
-from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
+from trainer.benchmark.data import data_folder, load
 from trainer.benchmark.environment import environment
 from trainer.benchmark.grid import chosen_cells
 from trainer.benchmark.options import Benchmark, Report
 from trainer.benchmark.progress import GridProgress
 from trainer.benchmark.report.write import collect, table, write_report
 from trainer.benchmark.results import RESULT_FILE
-from trainer.benchmark.run_cell import DataSet, run_cell
+from trainer.benchmark.run_cell import run_cell
 from trainer.benchmark.tensorboard import EventLog
 from trainer.command_line import exit_status, program_name
 from trainer.config import ConfigError
 from trainer.distributed import barrier, is_main, process_group, world_size
-from trainer.fit.patches import read_all
 from trainer.fit.training import steps_per_epoch
-from trainer.landcover_ai import DatasetError, read_split
 from trainer.parsing import parsed
 from trainer.precision import choose_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from trainer.benchmark.data import DataSet
     from trainer.benchmark.grid import Cell
     from trainer.benchmark.results import CellResult
+    from trainer.precision import Precision
 
 __all__ = ["main", "run"]
 
 _REPORT_SECONDS: Final = 60.0  # while a grid runs, its report is at most about this much older than the last cell
-
-
-def _data_folder(given: Path | None) -> Path:
-    if given is not None:
-        if not given.is_dir():
-            raise DatasetError(
-                f"{given}: there is no such folder. Give the folder that holds images, masks, train.txt."
-            )
-        return given
-    from annotations.sample import write_landcover_layout
-
-    return write_landcover_layout(Path(platformdirs.user_cache_dir("partialseg")) / "landcover_sample", seed=0)
-
-
-def _load(folder: Path, cell: Cell, say: Callable[[str], None]) -> DataSet:
-    config, n_classes = cell.config, len(LANDCOVER_AI)
-    train, val = (read_all(read_split(folder, split), config, n_classes) for split in ("train", "val"))
-    test = read_all(read_split(folder, "test"), config, n_classes) if (folder / "test.txt").is_file() else None
-    for name, patches in (("val", val), ("test", test)):
-        if patches is not None and patches.images.shape[1] != train.images.shape[1]:
-            raise DatasetError(f"{folder}: the images of train.txt and {name}.txt have different numbers of bands")
-    masked = sum(patches.masked for patches in (train, val, test) if patches is not None)
-    if masked:
-        say(
-            f"{folder}: {masked} pixels have no data (masked, transparent, nodata, infinite or not a number); they are "
-            "neither learnt from nor scored."
-        )
-    say(
-        f"{folder}: {len(train)} training, {len(val)} validation and {len(test) if test else 'no'} test patches at "
-        f"{config.input_size} px"
-    )
-    return DataSet(train, val, test, LANDCOVER_AI)
 
 
 def run(benchmark: Benchmark) -> list[CellResult]:
@@ -101,42 +67,14 @@ def run(benchmark: Benchmark) -> list[CellResult]:
         raise ConfigError(f"{benchmark.output}: is a file, but results go into a folder: choose another --output")
     cells = chosen_cells(benchmark.cells(), benchmark.only)
     precision = choose_precision(cells[0].config.device)
-    folder = _data_folder(benchmark.data)
+    folder = data_folder(benchmark.data)
     with process_group(precision.device):
         say: Callable[[str], None] = print if is_main() else lambda _text: None
         say(f"Computing on {precision.label}: {precision.reason}")
         if cells[0].config.sync_batchnorm and world_size() == 1:
             raise ConfigError("--sync-batchnorm is for several processes: start them with torchrun, or leave it out")
-        data = _load(folder, cells[0], say)
-        setting = {
-            "data": str(folder),
-            "training patches": len(data.train),
-            "validation patches": len(data.val),
-            "test patches": len(data.test) if data.test else 0,
-            "precision": f"{precision.label} ({precision.reason})",
-            "processes": world_size(),
-            "environment": environment(),
-        }
-        steps = {cell: steps_per_epoch(cell.config, len(data.train)) * cell.config.epochs for cell in cells}
-        progress = GridProgress(steps)
-        reported = time.monotonic()
-        failed: dict[str, PartialSegError] = {}
-        try:
-            for cell in cells:
-                try:
-                    _run_one(benchmark, cell, data, progress)
-                except PartialSegError as error:
-                    if world_size() > 1:
-                        raise  # the other processes would wait for this one for ever
-                    failed[cell.name] = error
-                    progress.skipped(cell)
-                    progress.say(f"{cell.name}: {error}")
-                if is_main() and time.monotonic() - reported > _REPORT_SECONDS:
-                    reported = _report(benchmark.output, setting, lambda _text: None)
-        finally:
-            progress.close()
-            if is_main():
-                _report(benchmark.output, setting, say)
+        data = load(folder, cells[0].config, say)
+        failed = _train_all(benchmark, cells, data, _setting(folder, data, precision), say)
         barrier()
         if failed:
             name, first = next(iter(failed.items()))
@@ -144,6 +82,49 @@ def run(benchmark: Benchmark) -> list[CellResult]:
         results = collect(benchmark.output) if any(benchmark.output.rglob(RESULT_FILE)) else []
         _require_scores(results, cells)
         return results
+
+
+def _setting(folder: Path, data: DataSet, precision: Precision) -> dict[str, Any]:
+    """Return what the report says of the data and the machine."""
+    return {
+        "data": str(folder),
+        "training patches": len(data.train),
+        "validation patches": len(data.val),
+        "test patches": len(data.test) if data.test else 0,
+        "precision": f"{precision.label} ({precision.reason})",
+        "processes": world_size(),
+        "environment": environment(),
+    }
+
+
+def _train_all(
+    benchmark: Benchmark,
+    cells: Sequence[Cell],
+    data: DataSet,
+    setting: dict[str, Any],
+    say: Callable[[str], None],
+) -> dict[str, PartialSegError]:
+    """Run the cells one after the other, and keep the report up to date; return the errors of those that failed."""
+    progress = GridProgress({c: steps_per_epoch(c.config, len(data.train)) * c.config.epochs for c in cells})
+    reported = time.monotonic()
+    failed: dict[str, PartialSegError] = {}
+    try:
+        for cell in cells:
+            try:
+                _run_one(benchmark, cell, data, progress)
+            except PartialSegError as error:
+                if world_size() > 1:
+                    raise  # the other processes would wait for this one for ever
+                failed[cell.name] = error
+                progress.skipped(cell)
+                progress.say(f"{cell.name}: {error}")
+            if is_main() and time.monotonic() - reported > _REPORT_SECONDS:
+                reported = _report(benchmark.output, setting, lambda _text: None)
+    finally:
+        progress.close()
+        if is_main():
+            _report(benchmark.output, setting, say)
+    return failed
 
 
 def _require_scores(results: Sequence[CellResult], cells: Sequence[Cell]) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -20,100 +18,27 @@ from trainer.benchmark.events import LeftAlone, Said
 from trainer.benchmark.gallery import GALLERY_FILE, write_gallery
 from trainer.benchmark.grid import VARIED
 from trainer.benchmark.presets import preset_config
-from trainer.benchmark.results import RESULT_FILE, CellResult, SplitScores, read_result, write_result
+from trainer.benchmark.results import RESULT_FILE, CellResult, SplitScores, write_result
+from trainer.benchmark.state import CONFIG_FILE, WORTHLESS, State, said_of, state_of
 from trainer.checkpoint import CheckpointError, load_checkpoint
-from trainer.config import FitConfig, from_plain, to_plain
+from trainer.config import to_plain
 from trainer.distributed import barrier, broadcast, is_main
 from trainer.fit.evaluate import Evaluation, evaluate
 from trainer.fit.loop import fit
-from trainer.fit.resume import BEST, LAST, comparable, kept_model
-from trainer.plain import ConfigError
+from trainer.fit.resume import BEST, LAST, comparable
 from trainer.precision import choose_precision
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from annotations.classes import ClassScheme
+    from trainer.benchmark.data import DataSet
     from trainer.benchmark.events import CellEvent
     from trainer.benchmark.grid import Cell
     from trainer.fit.events import FitEvent
-    from trainer.fit.patches import Patches
     from trainer.fit.results import EpochResult, FitResult
 
-__all__ = ["DataSet", "State", "run_cell", "state_of"]
-
-_CONFIG = "config.json"
-_WORTHLESS = "training diverged or gave no usable score; what it scored says nothing about its labels."
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """The patches of the three splits; `test` is None where there is no such split."""
-
-    train: Patches
-    val: Patches
-    test: Patches | None
-    scheme: ClassScheme
-
-    @functools.cached_property
-    def key(self) -> str:
-        """Identifies the data, wherever they lie: the names of the patches, and their ground truth."""
-        digest = hashlib.sha256()
-        for patches in (self.train, self.val, self.test):
-            names = () if patches is None else patches.names
-            digest.update(json.dumps([*names, self.scheme.names]).encode())
-            if patches is not None:
-                for truth in patches.truth:
-                    digest.update(truth.numpy())
-        return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a cell's folder holds: a finished result, if any, and in what its configuration differs from today's."""
-
-    result: CellResult | None
-    differences: tuple[str, ...]
-    whole: bool = True
-    """Whether the weights that the result speaks of are there."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is nothing left to do."""
-        return self.result is not None and not self.differences and self.whole
-
-
-def _differences(before: Any, now: Any, where: str = "") -> list[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        keys = [*before, *(k for k in now if k not in before)]
-        return [
-            text
-            for key in keys
-            for text in _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
-        ]
-    return [] if before == now else [f"{where} {before} -> {now}"]
-
-
-def state_of(folder: Path, cell: Cell, key: str) -> State:
-    """Look at what an earlier run left in a cell's folder.
-
-    Raises
-    ------
-    ResultError
-        Its result is damaged.
-    """
-    result = read_result(folder)
-    try:
-        before = comparable(from_plain(FitConfig, json.loads((folder / _CONFIG).read_text("utf-8"))))
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError, ConfigError):
-        return State(result, () if result is None else (f"{_CONFIG} is missing or damaged",))
-    differences = _differences(before, comparable(cell.config))
-    if result is not None and result.data != key:
-        differences.append("the data set is another")
-    if result is not None and result.best_epoch and not differences:
-        return State(result, (), kept_model(folder / BEST, result.best_epoch))
-    return State(result, tuple(differences))
+__all__ = ["recipe_of", "run_cell"]
 
 
 def recipe_of(cell: Cell) -> str:
@@ -181,7 +106,7 @@ def run_cell(
             yield LeftAlone()
             return
         state: State = broadcast(state_of(folder, cell, data.key) if is_main() else State(None, ()))
-        for text in _said_of(cell, folder, state):
+        for text in said_of(cell, folder, state):
             yield Said(text)
         if state.finished:
             yield LeftAlone()
@@ -190,20 +115,7 @@ def run_cell(
             _prepare(folder, cell)
         result = yield from _trained(cell, folder, data, save_seconds)
         if not result.usable:
-            yield Said(f"{cell.name}: {_WORTHLESS}")
-
-
-def _said_of(cell: Cell, folder: Path, state: State) -> Iterator[str]:
-    """Yield what there is to say of what an earlier run left."""
-    if state.finished and state.result is not None:
-        yield f"{cell.name}: finished already, mIoU {state.result.best_miou:.4f}."
-        if not state.result.usable:
-            yield f"{cell.name}: but {_WORTHLESS}"
-        return
-    if state.differences:
-        yield f"{cell.name}: its configuration has changed ({'; '.join(state.differences)}), so it is run again."
-    if not state.whole:
-        yield f"{cell.name}: finished, but {folder / BEST} is missing or damaged, so it is run again."
+            yield Said(f"{cell.name}: {WORTHLESS}")
 
 
 def _prepare(folder: Path, cell: Cell) -> None:
@@ -211,7 +123,7 @@ def _prepare(folder: Path, cell: Cell) -> None:
     sweep_leftovers(folder)
     for name in (RESULT_FILE, GALLERY_FILE):
         keep_former(folder / name)
-    write_atomically(folder / _CONFIG, (json.dumps(to_plain(cell.config), indent=2) + "\n").encode())
+    write_atomically(folder / CONFIG_FILE, (json.dumps(to_plain(cell.config), indent=2) + "\n").encode())
     write_atomically(folder / "environment.json", (json.dumps(environment(), indent=2) + "\n").encode())
 
 

@@ -12,12 +12,13 @@ from filelock import FileLock
 from annotations.classes import LANDCOVER_AI
 from trainer.benchmark import command as benchmark
 from trainer.benchmark import run_cell as cell_run
+from trainer.benchmark.data import DataSet
 from trainer.benchmark.events import LeftAlone, Said
 from trainer.benchmark.grid import Axes
 from trainer.benchmark.options import Benchmark
 from trainer.benchmark.progress import GridProgress
 from trainer.benchmark.results import read_result
-from trainer.benchmark.run_cell import DataSet, run_cell
+from trainer.benchmark.run_cell import run_cell
 from trainer.checkpoint import load_checkpoint
 from trainer.config import FitConfig, from_plain
 from trainer.fit.events import EpochEnded, Started, Stepped

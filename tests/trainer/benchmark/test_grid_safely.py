@@ -22,7 +22,7 @@ from trainer.benchmark import command as benchmark
 from trainer.benchmark.grid import Axes, grid
 from trainer.benchmark.report.write import collect, write_report
 from trainer.benchmark.results import ResultError, read_result, write_result
-from trainer.benchmark.run_cell import state_of
+from trainer.benchmark.state import state_of
 from trainer.landcover_ai.command import main as landcover_main
 from trainer.starter import command as starter
 
