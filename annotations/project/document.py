@@ -1,13 +1,16 @@
-"""project.json: read, with every path and size in it checked."""
+"""project.json: read, with every path and size in it checked, and written with the one before kept."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from annotations.classes import ClassScheme
-from annotations.disk.files import read_json
+from annotations.disk.files import read_json, write_atomically
 from annotations.errors import ProjectError, ProjectVersionError
 from annotations.images.band_roles import BandRoles
 from annotations.project_files import ProjectFiles
@@ -15,7 +18,7 @@ from annotations.project_files import ProjectFiles
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PROJECT_FORMAT", "check_inside", "read_document"]
+__all__ = ["PROJECT_FORMAT", "check_inside", "new_document", "read_document", "write_document"]
 
 PROJECT_FORMAT: Final = 1
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -110,3 +113,38 @@ def check_inside(folder: Path, ids: list[str]) -> None:
                 f"{place}: is a link that leads out of the project, to {where}. Nothing was opened or changed. "
                 "Put the folder itself in the place of the link."
             )
+
+
+def new_document(scheme: ClassScheme) -> dict[str, Any]:
+    """Return the description of a project without images."""
+    return {"format": PROJECT_FORMAT, "scheme": scheme.to_json(), "images": [], "config": {}, "next_image": 1}
+
+
+def write_document(files: ProjectFiles, document: dict[str, Any]) -> None:
+    """Write the description of a project, and keep the one before as its backup.
+
+    Raises
+    ------
+    ProjectError
+        It could not be written; it is as it was.
+    """
+    path = files.document
+    try:
+        content = json.dumps({**document, "version": _version()}, indent=2).encode()
+        if path.exists():
+            before = path.read_bytes()
+            with suppress(ValueError):  # a damaged one must not take the place of a good one
+                json.loads(before)
+                write_atomically(files.backup, before)
+        write_atomically(path, content)
+    except OSError as error:
+        raise ProjectError(
+            f"{path}: could not be saved ({error}). Make room or check the disk, then try again; it is as it was."
+        ) from error
+
+
+def _version() -> str:
+    try:
+        return version("napari-partialseg")
+    except PackageNotFoundError:
+        return "unknown"

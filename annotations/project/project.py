@@ -6,114 +6,26 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
 from annotations.classes import ClassScheme
-from annotations.disk.files import write_atomically
 from annotations.disk.lock import ProjectLock
-from annotations.errors import LabelError, OrthophotoChangedError, OrthophotoMissingError, ProjectError
-from annotations.images.band_roles import BandRoles
-from annotations.project.document import PROJECT_FORMAT, check_inside, read_document
+from annotations.errors import LabelError, ProjectError
+from annotations.project.document import PROJECT_FORMAT, check_inside, new_document, read_document, write_document
+from annotations.project.image_entry import ImageEntry, entry_from, paths_of
 from annotations.project.sweeping import sweep_project
-from annotations.project_files import ImageFiles, ProjectFiles, SharedFiles
+from annotations.project_files import ProjectFiles
 from annotations.store.label_store import LabelStore
 from annotations.store.mask import SparseMask
 
 if TYPE_CHECKING:
+    from annotations.images.band_roles import BandRoles
     from annotations.images.orthophoto import Orthophoto
 
-__all__ = ["PROJECT_FORMAT", "ImageEntry", "Project"]
-
-
-@dataclass(frozen=True)
-class ImageEntry:
-    """One orthophoto of a project.
-
-    Parameters
-    ----------
-    id : str
-        Unique in the project, for good.
-    path : Path
-        Where the image was last seen, absolute.
-    relative : str
-        The same from the project's folder, "" where there is no such path (another drive).
-    fingerprint : str
-        What the image is known by, wherever it lies.
-    shape : tuple of int
-        (H, W).
-    files : ImageFiles
-        What is kept of it: labels, strokes, the map.
-    shared : SharedFiles
-        What can be made again: display levels, the map in the making.
-    roles : BandRoles, optional
-        What the image's bands are used for; None in projects made before that could be chosen.
-    """
-
-    id: str
-    path: Path
-    relative: str
-    fingerprint: str
-    shape: tuple[int, int]
-    files: ImageFiles
-    shared: SharedFiles
-    roles: BandRoles | None = None
-
-    @property
-    def folder(self) -> Path:
-        """Where its labels lie."""
-        return self.files.folder
-
-    @property
-    def cache(self) -> Path:
-        """Where lies what can be made again."""
-        return self.shared.folder
-
-    def locate(self) -> Path:
-        """Return where the image is now: beside the project as before, also where both have moved, or where it was.
-
-        Raises
-        ------
-        OrthophotoMissingError
-            It is in neither place.
-        """
-        root = self.folder.parent.parent
-        beside = (root / self.relative).resolve() if self.relative else None
-        for place in (beside, self.path):
-            if place is not None and place.exists():
-                return place
-        places = f"{beside} nor at {self.path}" if beside not in (None, self.path) else f"{self.path}"
-        raise OrthophotoMissingError(
-            f"{root}: the orthophoto of image {self.id} is neither at {places}. "
-            "Put it back, connect its drive, or tell the project where it is now. The labels are safe.",
-            root,
-            self.id,
-        )
-
-    def check(self, ortho: Orthophoto) -> None:
-        """Raise OrthophotoChangedError where an orthophoto is not the one that was labelled, or has changed since."""
-        root = self.folder.parent.parent
-        if tuple(ortho.shape) != self.shape:
-            raise OrthophotoChangedError(
-                f"{ortho.path}: {ortho.shape[0]} x {ortho.shape[1]} pixels (height x width), but the labels were drawn "
-                f"on {self.shape[0]} x {self.shape[1]}. Open the image of this project, or start a new project.",
-                root,
-                self.id,
-                same_size=False,
-            )
-        if not ortho.matches(self.fingerprint):
-            raise OrthophotoChangedError(
-                f"{ortho.path}: the image has changed since it was labelled (fingerprint {ortho.fingerprint}, then "
-                f"{self.fingerprint}). Put the old file back, start a new project, or accept the new image if "
-                "the ground lies in it where it did.",
-                root,
-                self.id,
-                same_size=True,
-            )
+__all__ = ["PROJECT_FORMAT", "Project"]
 
 
 class Project:
@@ -168,7 +80,7 @@ class Project:
                 place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ProjectError(f"{folder}: cannot be made ({error}). Choose a folder that you may write to.") from error
-        project = cls(folder, _new_document(scheme), ProjectLock(folder))
+        project = cls(folder, new_document(scheme), ProjectLock(folder))
         try:
             project._save(new=True)
         except BaseException:
@@ -277,7 +189,7 @@ class Project:
     @property
     def images(self) -> list[ImageEntry]:
         """The orthophotos, in the order in which they were added."""
-        return [self._entry(value) for value in self._document["images"]]
+        return [entry_from(self.files, value) for value in self._document["images"]]
 
     def image(self, image_id: str) -> ImageEntry:
         """Return one orthophoto; ProjectError where there is none of that id."""
@@ -310,9 +222,9 @@ class Project:
             "fingerprint": ortho.fingerprint,
             "shape": list(ortho.shape),
             "roles": ortho.roles.to_json(),
-            **self._paths(ortho.path),
+            **paths_of(ortho.path, self.folder),
         }
-        entry = self._entry(value)
+        entry = entry_from(self.files, value)
         try:
             store = LabelStore.create(
                 entry.folder, entry.shape, self.scheme, fingerprint=ortho.fingerprint, georeference=ortho.georeference
@@ -324,7 +236,7 @@ class Project:
             ) from error
         store.close()
         self._change(images=[*self._document["images"], value], next_image=number + 1)
-        return self._entry(value)
+        return entry_from(self.files, value)
 
     def relocate(self, image_id: str, ortho: Orthophoto, *, accept: bool = False) -> ImageEntry:
         """Tell the project where an image is now; with `accept`, also that its new content is accepted.
@@ -338,7 +250,7 @@ class Project:
         entry = self.image(image_id)
         if not accept or tuple(ortho.shape) != entry.shape:
             entry.check(ortho)
-        return self._change_image(image_id, fingerprint=ortho.fingerprint, **self._paths(ortho.path))
+        return self._change_image(image_id, fingerprint=ortho.fingerprint, **paths_of(ortho.path, self.folder))
 
     def set_roles(self, image_id: str, roles: BandRoles) -> ImageEntry:
         """Keep what an image's bands are used for; whoever has the image open must open it again."""
@@ -351,27 +263,6 @@ class Project:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-    def _paths(self, path: Path) -> dict[str, str]:
-        try:
-            relative = Path(os.path.relpath(path, self.folder)).as_posix()
-        except ValueError:  # on another drive
-            relative = ""
-        return {"path": str(path), "relative": relative}
-
-    def _entry(self, value: dict[str, Any]) -> ImageEntry:
-        image_id = str(value["id"])
-        height, width = value["shape"]
-        return ImageEntry(
-            image_id,
-            Path(value["path"]),
-            str(value.get("relative", "")),
-            str(value["fingerprint"]),
-            (int(height), int(width)),
-            self.files.image(image_id),
-            self.files.shared(image_id),
-            BandRoles.from_json(value.get("roles")),
-        )
 
     def _check_writable(self) -> None:
         if self._lock is None:
@@ -398,30 +289,7 @@ class Project:
             raise
 
     def _save(self, *, new: bool = False) -> None:
-        path = self.files.document
         if not new:
             # Where the folder was deleted, half of it must not be made again.
             self.check_held()
-        try:
-            content = json.dumps({**self._document, "version": _version()}, indent=2).encode()
-            if path.exists():
-                before = path.read_bytes()
-                with suppress(ValueError):  # a damaged one must not take the place of a good one
-                    json.loads(before)
-                    write_atomically(self.files.backup, before)
-            write_atomically(path, content)
-        except OSError as error:
-            raise ProjectError(
-                f"{path}: could not be saved ({error}). Make room or check the disk, then try again; it is as it was."
-            ) from error
-
-
-def _version() -> str:
-    try:
-        return version("napari-partialseg")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _new_document(scheme: ClassScheme) -> dict[str, Any]:
-    return {"format": PROJECT_FORMAT, "scheme": scheme.to_json(), "images": [], "config": {}, "next_image": 1}
+        write_document(self.files, self._document)

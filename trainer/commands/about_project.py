@@ -17,7 +17,7 @@ from trainer.commands.about_raster import bands_of, place_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from annotations.project.project import ImageEntry
+    from annotations.project.image_entry import ImageEntry
 
 __all__ = ["about_network", "about_project"]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.images.orthophoto import Orthophoto
-    from annotations.project.project import ImageEntry
+    from annotations.project.image_entry import ImageEntry
     from annotations.project_files import SharedFiles
 
 __all__ = ["Lock", "Prepared", "prepare"]

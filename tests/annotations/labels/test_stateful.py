@@ -25,7 +25,7 @@ from annotations.images.orthophoto import open_orthophoto
 from annotations.labels.placing import NewPoint
 from annotations.labels.recovery import take_up
 from annotations.labels.removal import theirs_alone
-from annotations.project import project as project_module
+from annotations.project import document as project_module
 from annotations.project.project import Project
 from annotations.region import Region
 from annotations.store import chunk_writer as store_module
