@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from annotations.images.orthophoto import Orthophoto
     from annotations.region import Region
+    from trainer.checkpoint import Checkpoint
 
 __all__ = ["Predict", "main", "make_map"]
 
@@ -91,11 +92,7 @@ def make_map(
         output=command.output.expanduser(),
         confidence=None if command.confidence is None else command.confidence.expanduser(),
     )
-    targets = [command.output] + ([] if command.confidence is None else [command.confidence])
-    for path in targets:
-        if path.suffix.lower() not in (".tif", ".tiff"):
-            raise PartialSegError(f"{path}: the map is written as a GeoTIFF; give a name that ends in .tif")
-    protected = check_targets(command.output, command.confidence, command.image, command.checkpoint)
+    protected = _checked(command)
     checkpoint = load_checkpoint(command.checkpoint)
     ortho = open_orthophoto(command.image)
     try:
@@ -105,36 +102,59 @@ def make_map(
         fitted = fit_to_image(checkpoint, ortho, allow=command.allow_misfit, name=str(command.checkpoint))
         for warning in fitted.warnings:
             tell(f"warning: {warning}")
-        for path in targets:
+        for path in _targets(command):
             names = (path.name, f"{path.name}.aux.xml", path.with_suffix(".qml").name)
             sweep_leftovers(path.parent, names)
         predictor = BlockPredictor(checkpoint.build(), fitted.normalisation, choose_precision(command.device))
-        about = Provenance(
-            file_digest(command.checkpoint), checkpoint.step, shown(command.image.name), ortho.fingerprint
-        )
         with BlockStore(command.confidence, ortho.shape) as sure:
-            write_class_map(
-                command.output,
-                _blocks(command, ortho, predictor, fitted.bands, sure, progress),
-                scheme=checkpoint.scheme,
-                georeference=ortho.georeference,
-                shape=ortho.shape,
-                style=True,
-                provenance=about,
-                protected=protected,
-            )
-            if command.confidence is not None:
-                write_confidence(
-                    command.confidence,
-                    sure.blocks(),
-                    georeference=ortho.georeference,
-                    shape=ortho.shape,
-                    scheme=checkpoint.scheme,
-                    provenance=about,
-                    protected=protected,
-                )
+            blocks = _blocks(command, ortho, predictor, fitted.bands, sure, progress)
+            _write(command, checkpoint, ortho, blocks, sure, protected)
     finally:
         ortho.close()
+
+
+def _targets(command: Predict) -> list[Path]:
+    return [command.output] + ([] if command.confidence is None else [command.confidence])
+
+
+def _checked(command: Predict) -> tuple[Path, ...]:
+    """Return what is read, and so must not be replaced; raises where a file may not be written under its name."""
+    for path in _targets(command):
+        if path.suffix.lower() not in (".tif", ".tiff"):
+            raise PartialSegError(f"{path}: the map is written as a GeoTIFF; give a name that ends in .tif")
+    return check_targets(command.output, command.confidence, command.image, command.checkpoint)
+
+
+def _write(
+    command: Predict,
+    checkpoint: Checkpoint,
+    ortho: Orthophoto,
+    blocks: Iterator[tuple[Region, NDArray[np.uint8]]],
+    sure: BlockStore,
+    protected: Sequence[Path],
+) -> None:
+    """Write the map as its blocks come, then the confidence that was kept of them."""
+    about = Provenance(file_digest(command.checkpoint), checkpoint.step, shown(command.image.name), ortho.fingerprint)
+    write_class_map(
+        command.output,
+        blocks,
+        scheme=checkpoint.scheme,
+        georeference=ortho.georeference,
+        shape=ortho.shape,
+        style=True,
+        provenance=about,
+        protected=protected,
+    )
+    if command.confidence is not None:
+        write_confidence(
+            command.confidence,
+            sure.blocks(),
+            georeference=ortho.georeference,
+            shape=ortho.shape,
+            scheme=checkpoint.scheme,
+            provenance=about,
+            protected=protected,
+        )
 
 
 def _blocks(
