@@ -18,9 +18,9 @@ from scipy import ndimage
 
 from annotations.classes import LANDCOVER_AI
 from annotations.images.orthophoto import open_orthophoto
+from annotations.label_files.read import read_mask
 from annotations.scores import mean_iou
 from annotations.simulation.sampling import simulate_strokes, stroke_from
-from annotations.store.mask import read_mask
 from benchmarks._drivers import open_driver
 from trainer.config import LiveConfig, WorkConfig
 

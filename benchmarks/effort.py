@@ -31,10 +31,10 @@ import numpy as np
 from annotations.classes import LANDCOVER_AI, ClassScheme
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
+from annotations.label_files.read import read_mask
 from annotations.region import Region
 from annotations.scores import mean_iou
 from annotations.simulation.sampling import SimulatedStroke, simulate_strokes
-from annotations.store.mask import read_mask
 from benchmarks._annotator import POLICIES, Annotator
 from benchmarks._drivers import Driver, open_driver
 from benchmarks._effort_report import write_report

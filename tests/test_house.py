@@ -198,3 +198,36 @@ def test_the_way_of_a_stroke_leads_through_functions_that_exist():
         for name in names:
             owners = {known.partition(".")[2] for known in defined}  # a second one is named without its class
             assert name in defined or name in owners, f"{files} has no {name}"
+
+
+def _own_imports(path: Path) -> list[tuple[str, str]]:
+    """Return module and name of each import from our packages, also of those within functions."""
+    nodes = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ImportFrom)]
+    own = [n for n in nodes if n.module and n.module.split(".")[0] in (*PACKAGES, "benchmarks")]
+    return [(n.module, alias.name) for n in own for alias in n.names]
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "scripts"])
+def test_what_nothing_else_imports_finds_what_it_imports(folder):
+    missing = []
+    for path in sorted((ROOT / folder).glob("*.py")):
+        for module, name in _own_imports(path):
+            source = ROOT / Path(*module.split("."))
+            source = source / "__init__.py" if source.is_dir() else source.with_suffix(".py")
+            if not source.exists() or not _defines(source, name):
+                missing.append(f"{path.name}: from {module} import {name}")
+    assert missing == []
+
+
+def _defines(source: Path, name: str) -> bool:
+    """Whether a module defines or imports a name, or is a package with a module of that name."""
+    if source.name == "__init__.py" and ((source.parent / f"{name}.py").exists() or (source.parent / name).is_dir()):
+        return True
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+            return True
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
+            return True
+        if isinstance(node, ast.ImportFrom | ast.Import) and any((a.asname or a.name) == name for a in node.names):
+            return True
+    return False
