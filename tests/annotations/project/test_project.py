@@ -221,7 +221,7 @@ def test_a_folder_that_a_crash_left_is_not_used_again(tmp_path):
 
 
 def test_a_failed_save_leaves_the_old_description(tmp_path, monkeypatch):
-    import annotations.project.project as module
+    import annotations.project.document as module
 
     with Project.create(tmp_path / "p", LANDCOVER_AI) as project:
         project.set_config({"a": 1})

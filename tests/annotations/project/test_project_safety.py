@@ -136,7 +136,7 @@ def test_locks_that_a_killed_viewer_left_hold_nobody_up(folder, left):
 
 
 def test_the_backup_is_whole_and_of_the_version_before(folder, monkeypatch):
-    import annotations.project.project as module
+    import annotations.project.document as module
 
     with Project.open(folder) as project:
         for n in range(3):
