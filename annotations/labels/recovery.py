@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotations.classes import MAX_CLASSES, UNLABELLED, ClassScheme
+from annotations.disk.aside import free_name
 from annotations.disk.files import replacing, write_atomically
 from annotations.errors import LabelError, ProjectError
 from annotations.labels.points import PointSet
 from annotations.region import Region
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from annotations.project.project import Project
@@ -74,46 +73,69 @@ def take_up(store: LabelStore, project: Project) -> TakenUp:
 def _taken_up(store: LabelStore, project: Project) -> TakenUp:
     writable = store.writable and not project.read_only
     labels, strokes = store.load()
-    notes = []
+    notes: list[str] = []
     scheme = project.scheme
+    if writable:
+        scheme = _bring_back(store, project, labels, notes)
+        if store.scheme != scheme:
+            store.set_scheme(scheme, checked=True)
     strange = _places(labels, len(scheme))
-    if len(strange) and writable:
-        known = _with_classes_of(scheme, store.scheme, 1 + int(labels.reshape(-1)[strange].max()))
-        if known is not None:
-            project.set_scheme(known)
-            names = ", ".join(repr(name) for name in known.names[len(scheme) :])
-            notes.append(f"The class {names} had been removed half, and still has labels: it is back.")
-            scheme = known
-            strange = _places(labels, len(scheme))
-    if store.scheme != scheme and writable:
-        store.set_scheme(scheme, checked=True)
     if len(strange):
-        rows, columns = np.divmod(strange, labels.shape[1])
-        values, numbers = labels[rows, columns], strokes[rows, columns]
-        labels[rows, columns], strokes[rows, columns] = UNLABELLED, 0
-        where = "they are left out"
-        if writable:
-            path = _free(store.folder / "labels-set-aside.npz")
-            with replacing(path) as temporary:
-                np.savez_compressed(temporary, row=rows, column=columns, label=values, stroke=numbers)
-            where = f"they were set aside in {path.name}"
-            for cell in _cells(rows, columns):
-                part = cell.clipped(labels.shape)
-                store.submit(part, labels[part.slices], strokes[part.slices])
-        notes.append(
-            f"{len(strange):,} pixels had labels of classes that do not exist; {where} and are unlabelled now."
-        )
+        notes.append(_set_labels_aside(store, labels, strokes, strange, writable=writable))
     points, left_out = PointSet.recovered(_as_list(store.points()), len(scheme), store.shape)
     if left_out:
-        where = "left out"
-        if writable:
-            path = _free(store.folder / "points-set-aside.json")
-            write_atomically(path, json.dumps(left_out).encode())
-            store.submit_points(points.to_json())
-            where = f"set aside in {path.name}"
-        notes.append(f"{len(left_out)} saved points spoke of classes that do not exist, or were damaged: {where}.")
+        notes.append(_set_points_aside(store, points, left_out, writable=writable))
     text = " ".join([*store.notes, *notes])
     return TakenUp(labels, strokes, points, f"{store.folder}: {text}" if text else "")
+
+
+def _bring_back(store: LabelStore, project: Project, labels: NDArray[np.int8], notes: list[str]) -> ClassScheme:
+    """Return the project's classes, with those that went while labels of them stayed, which only the store knows."""
+    scheme = project.scheme
+    strange = _places(labels, len(scheme))
+    highest = int(labels.reshape(-1)[strange].max()) if len(strange) else UNLABELLED
+    known = _with_classes_of(scheme, store.scheme, 1 + highest) if len(strange) else None
+    if known is None:
+        return scheme
+    project.set_scheme(known)
+    names = ", ".join(repr(name) for name in known.names[len(scheme) :])
+    notes.append(f"Removing the class {names} was not finished, and it still has labels: it is back.")
+    return known
+
+
+def _set_labels_aside(
+    store: LabelStore,
+    labels: NDArray[np.int8],
+    strokes: NDArray[np.uint32],
+    strange: NDArray[np.int64],
+    *,
+    writable: bool,
+) -> str:
+    """Un-label what is not a class, in place, and keep it in a file; return what to say of it."""
+    rows, columns = np.divmod(strange, labels.shape[1])
+    values, numbers = labels[rows, columns], strokes[rows, columns]
+    labels[rows, columns], strokes[rows, columns] = UNLABELLED, 0
+    where = "they are left out"
+    if writable:
+        path = free_name(store.folder / "labels-set-aside.npz")
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, row=rows, column=columns, label=values, stroke=numbers)
+        where = f"they were set aside in {path.name}"
+        for tile in _tiles(rows, columns):
+            part = tile.clipped(labels.shape)
+            store.submit(part, labels[part.slices], strokes[part.slices])
+    return f"{len(strange):,} pixels had labels of classes that do not exist; {where} and are unlabelled now."
+
+
+def _set_points_aside(store: LabelStore, points: PointSet, left_out: list[Any], *, writable: bool) -> str:
+    """Keep points that cannot be used in a file; return what to say of them."""
+    where = "left out"
+    if writable:
+        path = free_name(store.folder / "points-set-aside.json")
+        write_atomically(path, json.dumps(left_out).encode())
+        store.submit_points(points.to_json())
+        where = f"set aside in {path.name}"
+    return f"{len(left_out)} saved points spoke of classes that do not exist, or were damaged: {where}."
 
 
 def _with_classes_of(scheme: ClassScheme, other: ClassScheme, count: int) -> ClassScheme | None:
@@ -133,18 +155,9 @@ def _places(labels: NDArray[np.int8], n_classes: int) -> NDArray[np.int64]:
     return np.flatnonzero((labels >= n_classes) | (labels < UNLABELLED))
 
 
-def _cells(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[Region]:
-    cells = np.unique(np.stack([rows // _TILE, columns // _TILE]), axis=1)
-    return [Region(int(r) * _TILE, int(c) * _TILE, _TILE, _TILE) for r, c in cells.T]
-
-
-def _free(path: Path) -> Path:
-    """Return the path, or one with a number in its name where there is such a file already."""
-    found, number = path, 1
-    while found.exists():
-        number += 1
-        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return found
+def _tiles(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[Region]:
+    tiles = np.unique(np.stack([rows // _TILE, columns // _TILE]), axis=1)
+    return [Region(int(r) * _TILE, int(c) * _TILE, _TILE, _TILE) for r, c in tiles.T]
 
 
 def _as_list(value: Any) -> list[Any]:

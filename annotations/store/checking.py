@@ -81,57 +81,87 @@ def read_checked(
         Chunks of the labels are damaged; the message names their files. Nothing is touched: labels are for a person to
         give up.
     """
+    check = _Check(mask, numbers, saved, moving, _empty(mask))
+    for top in range(0, mask.shape[0], mask.chunk):
+        check.strip(Region(top, 0, min(mask.chunk, mask.shape[0] - top), mask.shape[1]))
+    return check.result()
+
+
+def _empty(mask: SparseMask) -> Loaded:
     try:
-        result = Loaded(np.full(mask.shape, UNLABELLED, np.int8), sparse_zeros(mask.shape, np.uint32))
+        return Loaded(np.full(mask.shape, UNLABELLED, np.int8), sparse_zeros(mask.shape, np.uint32))
     except (MemoryError, ValueError, OSError) as error:
         raise ProjectError(
             f"{mask.path}: {mask.shape[0]} x {mask.shape[1]} labels do not fit into memory ({error}). Open the project "
             "on a machine with more, or cut the image."
         ) from error
-    damaged = [(entry.relative_to(mask.path).as_posix(), "is not a file") for entry in strange_entries(mask.path)]
-    lost: list[_Loss] = []
-    unnumbered = 0
-    for top in range(0, mask.shape[0], mask.chunk):
-        strip = Region(top, 0, min(mask.chunk, mask.shape[0] - top), mask.shape[1])
+
+
+class _Check:
+    """Reads strip by strip, and keeps what was found."""
+
+    def __init__(
+        self,
+        mask: SparseMask,
+        numbers: StrokeNumbers,
+        saved: SavedState,
+        moving: Callable[[], Container[tuple[int, int]]],
+        loaded: Loaded,
+    ) -> None:
+        self._mask, self._numbers, self._saved, self._moving, self._loaded = mask, numbers, saved, moving, loaded
+        strange = strange_entries(mask.path)
+        self._damaged = [(entry.relative_to(mask.path).as_posix(), "is not a file") for entry in strange]
+        self._lost: list[_Loss] = []
+        self._unnumbered = 0
+
+    def strip(self, strip: Region) -> None:
+        """Read a row of chunks."""
+        mask, loaded = self._mask, self._loaded
         try:
-            result.labels[strip.slices] = mask.read(strip)
+            loaded.labels[strip.slices] = mask.read(strip)
         except ProjectError:
-            damaged += _damaged_in(mask, strip)
-            continue
+            self._damaged += _damaged_in(mask, strip)
+            return
         for tile in strip.tiles(mask.chunk):
             part = tile.clipped(mask.shape)
-            row, column = part.top // mask.chunk, part.left // mask.chunk
-            labels = result.labels[part.slices]
+            labels = loaded.labels[part.slices]
             labelled = labels != UNLABELLED
             raw = None
             if labelled.any():
-                raw = np.asarray(numbers[part.slices])
-                result.largest = max(result.largest, int(raw.max(initial=0)))
+                raw = np.asarray(self._numbers[part.slices])
+                loaded.largest = max(loaded.largest, int(raw.max(initial=0)))
                 # A kill between the two writes can leave a number behind on a pixel that has no label.
-                result.numbers[part.slices] = np.where(labelled, raw, 0)
-            states = saved.states(row, column)
-            if not states and raw is None:
-                continue
-            state = ChunkState.of(labels, raw)
-            if not states:
-                result.found.append(saved.found(row, column, state))
-            elif not _as_saved(state, states) and (row, column) not in moving():
-                loss = _compare(mask, part, states, state, saved)
-                if loss is not None:
-                    lost.append(loss)
-            elif raw is not None and all(s.numbers > state.numbers for s in states) and (row, column) not in moving():
-                unnumbered += min(s.numbers for s in states) - state.numbers
-                result.found.append(saved.found(row, column, state))
-    if damaged:
-        raise _damaged(mask, damaged, saved)
-    if lost:
-        result.notes.append(_say_lost(mask, lost))
-    if unnumbered:
-        result.notes.append(
-            f"{numbers.path.name}: of {unnumbered:,} labelled pixels the stroke that they came from is lost. The "
-            "labels are there."
-        )
-    return result
+                loaded.numbers[part.slices] = np.where(labelled, raw, 0)
+            self._compare(part, labels, raw)
+
+    def _compare(self, part: Region, labels: NDArray[np.int8], raw: NDArray[np.uint32] | None) -> None:
+        """Compare a chunk with what was saved."""
+        row, column = part.top // self._mask.chunk, part.left // self._mask.chunk
+        states = self._saved.states(row, column)
+        if not states and raw is None:
+            return
+        state = ChunkState.of(labels, raw)
+        if not states:
+            self._loaded.found.append(self._saved.found(row, column, state))
+        elif not _as_saved(state, states) and (row, column) not in self._moving():
+            loss = _compare(self._mask, part, states, state, self._saved)
+            self._lost += [loss] if loss is not None else []
+        elif raw is not None and all(s.numbers > state.numbers for s in states) and (row, column) not in self._moving():
+            self._unnumbered += min(s.numbers for s in states) - state.numbers
+            self._loaded.found.append(self._saved.found(row, column, state))
+
+    def result(self) -> Loaded:
+        """Return what was read, and what is to be said of it; raise where labels are damaged."""
+        if self._damaged:
+            raise _damaged(self._mask, self._damaged, self._saved)
+        if self._lost:
+            self._loaded.notes.append(_say_lost(self._mask, self._lost))
+        if self._unnumbered:
+            self._loaded.notes.append(
+                f"{self._numbers.path.name}: of {self._unnumbered:,} labelled pixels the stroke that they came from is "
+                "lost. The labels are there."
+            )
+        return self._loaded
 
 
 def _as_saved(state: ChunkState, states: list[ChunkState]) -> bool:

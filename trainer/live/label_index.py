@@ -20,6 +20,7 @@ __all__ = ["LabelIndex", "shrink_labels"]
 _CHUNK = 256  # 256 * 256 places fit in uint16: an index of ten million labelled pixels takes 20 MB
 _FRESH_EDITS = 8
 _FRESH_DRAWS = 96
+_NOWHERE: NDArray[np.int64] = np.empty((0, 2), np.int64)
 
 
 @dataclass(slots=True)
@@ -83,36 +84,40 @@ class LabelIndex:
         centres: list[NDArray[np.int64]] = []
         for tile in region.tiles(_CHUNK):
             part = tile.intersection(region)
-            new = labels[part.within(region).slices]
-            key = (tile.top // _CHUNK, tile.left // _CHUNK)
-            chunk = self._chunks.get(key)
-            if chunk is None and (new == UNLABELLED).all():
-                continue
-            if chunk is None:
-                chunk = _Chunk(np.full((_CHUNK, _CHUNK), UNLABELLED, np.int8), [])
-                self._chunks[key] = chunk
-            inside = part.within(tile).slices
-            differs = chunk.labels[inside] != new
-            if not differs.any():
-                continue
-            changed += int(differs.sum())
-            rows, columns = np.nonzero(differs & (new != UNLABELLED))
-            centres.append(np.stack([rows + part.top, columns + part.left], axis=1))
-            if chunk.places:
-                self._counts -= np.array([len(p) for p in chunk.places], np.int64)
-            chunk.labels[inside] = new
-            flat = chunk.labels.ravel()
-            chunk.places = [np.flatnonzero(flat == c).astype(np.uint16) for c in range(self.n_classes)]
-            held = np.array([len(p) for p in chunk.places], np.int64)
-            self._counts += held
-            if not held.any():
-                del self._chunks[key]
+            count, new = self._replace(tile, part, labels[part.within(region).slices])
+            changed += count
+            centres += [new] if count else []
         if changed:
             self._cumulative = None
             new_centres = np.concatenate(centres)
             if fresh and len(new_centres):
                 self._fresh.append(_Fresh(new_centres))
         return changed
+
+    def _replace(self, tile: Region, part: Region, new: NDArray[np.int8]) -> tuple[int, NDArray[np.int64]]:
+        """Replace labels in one chunk; return how many pixels changed, and the rows and columns of those labelled."""
+        key = (tile.top // _CHUNK, tile.left // _CHUNK)
+        chunk = self._chunks.get(key)
+        if chunk is None and (new == UNLABELLED).all():
+            return 0, _NOWHERE
+        if chunk is None:
+            chunk = _Chunk(np.full((_CHUNK, _CHUNK), UNLABELLED, np.int8), [])
+            self._chunks[key] = chunk
+        inside = part.within(tile).slices
+        differs = chunk.labels[inside] != new
+        if not differs.any():
+            return 0, _NOWHERE
+        rows, columns = np.nonzero(differs & (new != UNLABELLED))
+        if chunk.places:
+            self._counts -= np.array([len(p) for p in chunk.places], np.int64)
+        chunk.labels[inside] = new
+        flat = chunk.labels.ravel()
+        chunk.places = [np.flatnonzero(flat == c).astype(np.uint16) for c in range(self.n_classes)]
+        held = np.array([len(p) for p in chunk.places], np.int64)
+        self._counts += held
+        if not held.any():
+            del self._chunks[key]
+        return int(differs.sum()), np.stack([rows + part.top, columns + part.left], axis=1)
 
     def read(self, region: Region) -> NDArray[np.int8]:
         """Return the labels of a region, which may lie partly outside the image; -1 there and where unlabelled."""
