@@ -20,12 +20,14 @@ from trainer.worker.memory import do_with_less, ran_out
 from trainer.worker.open_work import OpenWork, scheme_of
 from trainer.worker.pace import Pace
 from trainer.worker.saving import Saver
+from trainer.worker.snapshot import WorkSnapshot
 from trainer.worker.telling import Teller
 from trainer.worker.tiles import predict_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trainer.live.learner import LiveLearner
     from trainer.worker.schedule import TileJob
 
 __all__ = ["REST_STEPS", "LiveSession", "Mode"]
@@ -96,6 +98,41 @@ class LiveSession:
     def opened(self) -> bool:
         """Whether an orthophoto is open."""
         return self._open is not None
+
+    @property
+    def learner(self) -> LiveLearner:
+        """What learns the orthophoto that is open.
+
+        Raises
+        ------
+        PartialSegError
+            None is open.
+        """
+        return self._needed().learner
+
+    def snapshot(self) -> WorkSnapshot:
+        """Return what is open, and how far it is.
+
+        Raises
+        ------
+        PartialSegError
+            Nothing is open.
+        """
+        work = self._needed()
+        return WorkSnapshot(
+            classes=work.learner.scheme.names,
+            labelled=tuple(int(n) for n in work.labels.counts),
+            weights=work.weights,
+            mode=self._mode.value,
+            step=work.learner.step_count,
+            revision=self._map.revision,
+            resumed=work.learner.resumed_whole,
+        )
+
+    def _needed(self) -> OpenWork:
+        if self._open is None:
+            raise PartialSegError("The worker has no orthophoto open.")
+        return self._open
 
     # ------------------------------------------------------------------------------------------------ messages
 

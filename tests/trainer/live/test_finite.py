@@ -24,7 +24,7 @@ def learner(tmp_path, monkeypatch):
             work.draw((20, 60), (left, left + 40), label)
         session = LiveSession(lambda message: None)
         session.handle(work.message)
-        return session._open.learner
+        return session.learner
 
     return make
 

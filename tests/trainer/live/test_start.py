@@ -53,7 +53,7 @@ def train(session, steps):
     session.handle(protocol.Train())
     for _ in range(20 * steps):
         session.work()
-        if session._open.learner.step_count >= steps:
+        if session.snapshot().step >= steps:
             return
     raise AssertionError("no progress")
 
@@ -76,7 +76,7 @@ def test_the_default_starts_from_them(tmp_path):
     session.handle(replace(work.message, config=to_plain(WorkConfig())))
     opened = next(m for m in sent if isinstance(m, protocol.Opened))
     assert opened.start == "starter"
-    mine = session._open.learner.model.state_dict()["encoder.2.0.weight"]
+    mine = session.learner.model.state_dict()["encoder.2.0.weight"]
     assert torch.equal(mine, load_checkpoint(STARTER_PATH).state_dict["encoder.2.0.weight"].float())
     session.handle(protocol.Shutdown())
 
@@ -84,7 +84,7 @@ def test_the_default_starts_from_them(tmp_path):
 def test_a_network_that_they_do_not_fit_starts_from_nothing(tmp_path):
     session, sent = open_from(make_work(tmp_path), "starter")
     assert next(m for m in sent if isinstance(m, protocol.Opened)).start == "none"
-    assert not session._open.learner.frozen
+    assert not session.learner.frozen
     session.handle(protocol.Shutdown())
 
 
@@ -92,7 +92,7 @@ def test_few_strokes_cannot_spoil_what_was_known(tmp_path):
     work = make_work(tmp_path)
     make_checkpoint(tmp_path / "other.pth")
     session, _ = open_from(work, tmp_path / "other.pth")
-    learner = session._open.learner
+    learner = session.learner
     before = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
     session.handle(protocol.LabelsChanged(strokes(work), 1))
     train(session, 20)
@@ -109,7 +109,7 @@ def test_corrections_set_the_convolutions_free(tmp_path):
     work = make_work(tmp_path)
     make_checkpoint(tmp_path / "other.pth")
     session, _ = open_from(work, tmp_path / "other.pth")
-    learner = session._open.learner
+    learner = session.learner
     session.handle(protocol.LabelsChanged(strokes(work), 1))
     train(session, 5)
     before = learner.model.state_dict()["encoder.1.0.weight"].clone()
@@ -118,7 +118,7 @@ def test_corrections_set_the_convolutions_free(tmp_path):
     assert not torch.equal(learner.model.state_dict()["encoder.1.0.weight"], before)
     session.handle(protocol.Shutdown())
     session, _ = open_from(work, tmp_path / "other.pth")  # what was learnt of the need for it is not forgotten
-    assert session._open.learner.optimizer.corrected >= 9_900
+    assert session.learner.optimizer.corrected >= 9_900
     session.handle(protocol.Shutdown())
 
 
@@ -130,7 +130,7 @@ def test_the_pull_holds_what_was_known(tmp_path):
         work = make_work(folder)
         make_checkpoint(folder / "other.pth")
         session, _ = open_from(work, folder / "other.pth", anchor=anchor, lr=0.02)
-        weight = session._open.learner.model.state_dict()["encoder.0.1.weight"]
+        weight = session.learner.model.state_dict()["encoder.0.1.weight"]
         before = weight.clone()
         session.handle(protocol.LabelsChanged(strokes(work), 1))
         train(session, 40)
@@ -143,7 +143,7 @@ def test_everything_learns_when_asked(tmp_path):
     work = make_work(tmp_path)
     make_checkpoint(tmp_path / "other.pth")
     session, _ = open_from(work, tmp_path / "other.pth", learn="all")
-    learner = session._open.learner
+    learner = session.learner
     before = learner.model.state_dict()["encoder.1.0.weight"].clone()
     session.handle(protocol.LabelsChanged(strokes(work), 1))
     train(session, 3)
@@ -168,7 +168,7 @@ def test_what_is_known_of_a_class_is_found_by_its_name(tmp_path):
     work = make_work(tmp_path)
     known = make_checkpoint(tmp_path / "other.pth").state_dict["head.weight"]
     session, _ = open_from(work, tmp_path / "other.pth")
-    head = session._open.learner.model.state_dict()["head.weight"]
+    head = session.learner.model.state_dict()["head.weight"]
     assert torch.equal(head[SCHEME.names.index("lake")], known[OTHER.names.index("lake")])
     session.handle(protocol.Shutdown())
 
@@ -240,7 +240,7 @@ def test_another_type_and_range_of_pixels_make_no_difference_to_a_start(tmp_path
         make_checkpoint(tmp_path / "other.pth", imagery=RGB)
         session, sent = open_from(work, tmp_path / "other.pth")
         assert len(told(sent)) == (name == "b")
-        learner = session._open.learner
+        learner = session.learner
         predictor = BlockPredictor(learner.model.eval(), learner.normalisation, learner.precision)
         maps.append(predict_block(predictor, learner.image.read, SHAPE, Region.whole(SHAPE))[0])
     assert len(np.unique(maps[0])) > 1
@@ -252,7 +252,7 @@ def test_bands_in_another_order_are_taken_by_their_names(tmp_path):
     imagery = replace(RGB, band_names=("nir", "blue", "green", "red"))
     known = make_checkpoint(tmp_path / "other.pth", imagery=imagery, bands=4).state_dict["encoder.0.0.weight"]
     session, _ = open_from(work, tmp_path / "other.pth")
-    mine = session._open.learner.model.state_dict()["encoder.0.0.weight"]
+    mine = session.learner.model.state_dict()["encoder.0.0.weight"]
     torch.testing.assert_close(mine, known[:, [3, 2, 1]] + known[:, :1] / 3)
 
 
@@ -264,7 +264,7 @@ def test_what_was_learnt_of_bands_in_another_order_goes_on_by_their_names(tmp_pa
     session, sent = open_from(work, "none")
     (text,) = told(sent)
     assert "blue, green, red" in text and "by their names" in text
-    mine = session._open.learner.average.state_dict()["encoder.0.0.weight"]
+    mine = session.learner.average.state_dict()["encoder.0.0.weight"]
     assert torch.equal(mine, known.state_dict["encoder.0.0.weight"].flip(1))
 
 
@@ -318,11 +318,11 @@ def test_training_goes_on_where_it_stopped(tmp_path):
     session, _ = open_from(work, tmp_path / "other.pth")
     session.handle(protocol.LabelsChanged(strokes(work), 1))
     train(session, 12)
-    kept = {name: tensor.clone() for name, tensor in session._open.learner.average.state_dict().items()}
-    heat = session._open.learner.optimizer.heat
+    kept = {name: tensor.clone() for name, tensor in session.learner.average.state_dict().items()}
+    heat = session.learner.optimizer.heat
     session.handle(protocol.Shutdown())
     session, _ = open_from(work, tmp_path / "other.pth")
-    learner = session._open.learner
+    learner = session.learner
     assert all(torch.equal(tensor, kept[name]) for name, tensor in learner.average.state_dict().items())
     assert learner.optimizer.heat == heat
     session.handle(protocol.Shutdown())
@@ -333,7 +333,7 @@ def test_zoomed_out_the_view_is_predicted_coarsely_first_and_finely_at_rest(tmp_
     make_checkpoint(tmp_path / "other.pth")
     session, sent = open_from(work, tmp_path / "other.pth", lr=0.02)
     session._map.schedule.set_view(Region.whole(SHAPE), 1.0)
-    session._map.schedule.view_level = session._open.learner.level = 1  # the image is too small to be halved by itself
+    session._map.schedule.view_level = session.learner.level = 1  # the image is too small to be halved by itself
     session.handle(protocol.LabelsChanged(strokes(work), 1))
     train(session, 80)
     tiles = [t for m in sent if isinstance(m, protocol.Tiles) for t in m.tiles]
@@ -352,7 +352,7 @@ def test_zoomed_out_the_view_is_predicted_coarsely_first_and_finely_at_rest(tmp_
     assert sum(r.height * r.width for r in fine) == SHAPE[0] * SHAPE[1]
     # The map on the screen is that of the checkpoint, to the pixel.
     checkpoint = load_checkpoint(tmp_path / "weights" / "best_model.pth")
-    learner = session._open.learner
+    learner = session.learner
     predictor = BlockPredictor(checkpoint.build(), checkpoint.normalisation, learner.precision)
     exported, _ = predict_block(predictor, learner.image.read, SHAPE, Region.whole(SHAPE))
     assert (work.prediction() == exported).all()

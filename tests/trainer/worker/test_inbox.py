@@ -180,5 +180,5 @@ def test_no_message_ends_the_worker(tmp_path):
     )
     assert any(isinstance(m, protocol.Opened) for m in sent)
     session.handle(protocol.Train())
-    while session._open.learner.step_count < 2:
+    while session.snapshot().step < 2:
         session.work()

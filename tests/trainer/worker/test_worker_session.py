@@ -42,7 +42,7 @@ class Driver:
     def train_until(self, step):
         for _ in range(20 * step):
             self.session.work()
-            if self.session._open.learner.step_count >= step:
+            if self.session.snapshot().step >= step:
                 return
         raise AssertionError("no progress")
 
@@ -96,7 +96,7 @@ def test_the_last_report_comes_however_soon_after_the_one_before(driver, work, m
     last = driver.of(protocol.Progress)[-1]
     schedule = driver.session._map.schedule
     assert (last.done, last.total) == schedule.count(0, beyond_view=True)
-    assert last.step == driver.session._open.learner.step_count
+    assert last.step == driver.session.snapshot().step
     if isinstance(message, protocol.Pause):
         assert last.done == last.total > 1
         assert last.seconds_left is None
@@ -121,12 +121,12 @@ def test_new_strokes_are_absorbed_without_a_restart(driver, work):
     strokes = three_strokes(work)
     driver.handle(work.message, protocol.Train())
     driver.train_until(5)
-    before = driver.session._open.learner
+    before = driver.session.learner
     region = work.draw((100, 140), (20, 60), 0)
     driver.handle(protocol.LabelsChanged((region,), 9))
     driver.train_until(10)
-    assert driver.session._open.learner is before
-    assert driver.session._open.labels.counts.tolist() == [2 * 1600, 1600, 1600]
+    assert driver.session.learner is before
+    assert driver.session.snapshot().labelled == (2 * 1600, 1600, 1600)
     assert strokes
 
 
@@ -134,7 +134,7 @@ def test_erased_labels_are_untaught(driver, work):
     three_strokes(work)
     driver.handle(work.message)
     driver.handle(protocol.LabelsChanged((work.draw((20, 60), (220, 260), -1),), 1))
-    assert driver.session._open.labels.counts.tolist() == [1600, 1600, 0]
+    assert driver.session.snapshot().labelled == (1600, 1600, 0)
 
 
 def test_it_goes_on_from_its_checkpoint(work):
@@ -186,7 +186,7 @@ def test_starting_afresh_keeps_the_old_weights(driver, work):
     driver.handle(work.message, protocol.Train())
     driver.train_until(4)
     driver.handle(protocol.Save(), protocol.StartAfresh(to_plain(CONFIG)))
-    assert driver.session._open.learner.step_count == 0
+    assert driver.session.snapshot().step == 0
     assert len(list((work.folder / "weights").glob("before_*.pth"))) == 1
     driver.train_until(3)  # it was training, and goes on
 
@@ -196,7 +196,7 @@ def test_pixels_without_data_are_neither_trained_on_nor_predicted(tmp_path):
     three_strokes(work)
     driver = Driver(work)
     driver.handle(work.message)
-    assert driver.session._open.labels.counts.tolist() == [800, 800, 800]
+    assert driver.session.snapshot().labelled == (800, 800, 800)
     driver.handle(protocol.Train())
     driver.train_until(10)
     driver.handle(protocol.Pause())
@@ -226,7 +226,7 @@ def test_a_full_disk_is_told_and_training_goes_on(driver, work, monkeypatch):
 def test_running_out_of_memory_halves_the_batch_then_the_block(driver, work, monkeypatch):
     three_strokes(work)
     driver.handle(work.message, protocol.Train())
-    learner = driver.session._open.learner
+    learner = driver.session.learner
     calls = {"n": 0}
     real = learner._backward
 
@@ -256,7 +256,7 @@ def test_running_out_of_memory_leaves_no_gap_in_the_whole_map(driver, work, monk
 
     driver.session._map.use_block(256)
     driver.session._begin_pass(driver.session._open)
-    driver.session._open.learner.micro_batch = 1  # no crops left to spare
+    driver.session.learner.micro_batch = 1  # no crops left to spare
     monkeypatch.setattr(live_session, "predict_job", predict_job)
     driver.slices(50)
     assert driver.of(protocol.Saved)[-1].complete
@@ -304,12 +304,12 @@ def test_a_class_more_keeps_what_was_learnt(driver, work):
     driver.handle(work.message, protocol.Train())
     driver.train_until(30)
     more = [*SCHEME.to_json(), {"name": "vineyard", "colour": "#102030", "key": ""}]
-    old = driver.session._open.learner.average.state_dict()
+    old = driver.session.learner.average.state_dict()
     first = next(iter(old.values())).clone()
     mask_path = work.folder / "labels.zarr"
     work.mask.set_scheme(type(SCHEME).from_json(more))
     driver.handle(protocol.SetClasses(more))
-    learner = driver.session._open.learner
+    learner = driver.session.learner
     assert torch.equal(next(iter(learner.average.state_dict().values())), first)
     assert learner.labels.counts.tolist() == [1600, 1600, 1600, 0]
     driver.train_until(32)
