@@ -164,14 +164,14 @@ class ViewerDriver:
         self._session = session
         self.problems: list[str] = []
         session.problem.connect(self.problems.append)
-        session.worker_died.connect(self.problems.append)
+        session.worker.died.connect(self.problems.append)
         opened: list[Any] = []
-        session.opened.connect(opened.append)
+        session.worker.opened.connect(opened.append)
         self.step = 0
-        session.progress.connect(self._progress)
+        session.worker.progress.connect(self._progress)
         if scheme != session.scheme:
-            session.set_scheme(scheme)
-        session.start_afresh(config)
+            session.labels.set_scheme(scheme)
+        session.worker.start_afresh(config)
         wait_until(lambda: opened, 60, "the worker to be ready")
         self.wait(1.0)
         self.labels = session.layers.labels.data
@@ -183,7 +183,7 @@ class ViewerDriver:
 
     def paint(self, stroke: SimulatedStroke, truth: NDArray[np.int8]) -> Region:
         """Paint a stroke through the Labels layer, only where the truth agrees."""
-        self._scene.widget.classes.select(stroke.label)
+        self._scene.widget.board.classes.select(stroke.label)
         canvas = np.array(self.labels)
         region = paint_stroke(canvas, truth, stroke)
         rows, columns = np.nonzero(canvas[region.slices] != self.labels[region.slices])
@@ -195,7 +195,7 @@ class ViewerDriver:
 
     def label_all(self, truth: NDArray[np.int8]) -> None:
         """Label every known pixel."""
-        self._session.add_labels(truth, "truth", "imported")
+        self._session.labels.add(truth, "truth", "imported")
 
     def train(self) -> None:
         """Press Train, once all strokes are on disk."""

@@ -47,10 +47,10 @@ class Latency:
         assert session is not None
         self.first: list[float] = []
         self.whole: list[float] = []
-        self._view = session.view.region().clipped(session.prepared.ortho.shape)
+        self._view = session.watch.view.region().clipped(session.prepared.ortho.shape)
         self._waiting: list[_Stroke] = []
-        self._revision = session._revision  # no public access; only a benchmark needs it
-        session.labels_changed.connect(self._stroke)
+        self._revision = session.snapshot().learning.revision
+        session.labels.changed.connect(self._stroke)
         scene.widget.client.received.connect(self._message)
 
     def _stroke(self) -> None:

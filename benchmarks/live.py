@@ -224,9 +224,9 @@ def whole_pass(scene: Scene) -> dict[str, float]:
     """Return the seconds of a pass over the whole image, and of the bare network on the same blocks and margins."""
     session = scene.widget.session
     assert session is not None
-    session.pause()
+    session.worker.pause()
     saved: list[protocol.Saved] = []
-    session.saved.connect(saved.append)
+    session.worker.saved.connect(saved.append)
     wait_until(lambda: saved, 60, "the network to be saved")
     saved.clear()
     peak = 0
@@ -237,7 +237,7 @@ def whole_pass(scene: Scene) -> dict[str, float]:
         peak = max(peak, psutil.Process(scene.widget.client.pid).memory_info().rss)
     seconds = time.perf_counter() - started
     height, width = session.prepared.ortho.shape
-    block = session.config.predict.block
+    block = session.worker.config.predict.block
     margin = 2 * 112  # what a network of five levels reaches, on both sides
     weights = session.prepared.project.files.weights.best
     scene.widget.client.send(protocol.Stop())
@@ -269,32 +269,32 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     widget, session = scene.widget, scene.widget.session
     assert session is not None
     steps: list[int] = []
-    session.progress.connect(lambda m: steps.append(m.step))
+    session.worker.progress.connect(lambda m: steps.append(m.step))
     opened: list[Any] = []
-    session.opened.connect(opened.append)
+    session.worker.opened.connect(opened.append)
     wait_until(lambda: opened, 60, "the worker to open the orthophoto")
     camera = scene.viewer.scene.camera
     camera.zoom = 1.0 / float(session.layers.labels.scale[-1])  # a screen pixel per image pixel, in the middle
-    widget.draw.choose("brush")
+    widget.board.draw.choose("brush")
     session.layers.labels.brush_size = 20
     QTest.qWait(1500)
     figures["idle"], _ = measure(scene, min(options.seconds, 10), paint=False)
     figures["painting_without_training"], _ = measure(scene, min(options.seconds, 30), paint=True)
-    shown = session.view.region().clipped(session.prepared.ortho.shape)
+    shown = session.watch.view.region().clipped(session.prepared.ortho.shape)
     seen = tones(image)[shown.slices]
     session.layers.labels.data[...] = -1  # what was painted says nothing
-    session.settle()
+    session.labels.settle()
     session.layers.labels.refresh()
     QTest.qWait(1000)
     widget.train()
     QTest.qWait(500)
     first_strokes(scene, seen, shown, seed=0)
     figures["first_prediction_seconds"] = until_predicted(scene, time.perf_counter())
-    session.pause()
+    session.worker.pause()
     QTest.qWait(1000)
     widget.client.end()  # a cold start: the process is not there yet; it goes on from the checkpoint it left
     started = time.perf_counter()
-    session.train()
+    session.worker.train()
     figures["first_prediction_cold_seconds"] = until_predicted(scene, started)
     for seed in range(1, 4):
         first_strokes(scene, seen, shown, seed=seed)

@@ -37,8 +37,8 @@ _MOMENTS = (10.0, 30.0, 60.0)
 class Demo:
     """Open the viewer on the sample orthophoto with its truth, or on another image.
 
-    With --play nobody need be there: strokes are drawn on the Labels layer, the network trains, the map comes in, the
-    project is saved and opened again; scores, screenshots and the project stay in the output folder.
+    With --play nobody needs to be there: strokes are drawn on the Labels layer, the network trains, the map comes in,
+    the project is saved and opened again; scores, screenshots and the project stay in the output folder.
     """
 
     image: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: the sample)")] = None

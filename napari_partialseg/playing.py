@@ -141,10 +141,10 @@ def play(scene: Scene, script: Script, say: Callable[[str], None] = print) -> Pl
     session = _opened(scene, 120)
     problems: list[str] = []
     session.problem.connect(problems.append)
-    session.worker_died.connect(problems.append)
+    session.worker.died.connect(problems.append)
     if script.has_truth:
         session.set_truth(script.truth)
-        scene.widget.masks.show_truth("given")
+        scene.widget.board.masks.show_truth("given")
     labelled = _draw_strokes(scene, session, script)
     share = labelled / script.truth.size
     say(f"drew {script.strokes} strokes per class: {labelled:,} pixels labelled ({share:.2%})")
@@ -155,10 +155,12 @@ def play(scene: Scene, script: Script, say: Callable[[str], None] = print) -> Pl
 
 
 def _opened(scene: Scene, seconds: float) -> Session:
-    wait_until(lambda: scene.widget.session is not None or scene.widget.banner.text, seconds, "the orthophoto to open")
+    wait_until(
+        lambda: scene.widget.session is not None or scene.widget.board.banner.text, seconds, "the orthophoto to open"
+    )
     session = scene.widget.session
     if session is None:
-        raise PartialSegError(scene.widget.banner.text)
+        raise PartialSegError(scene.widget.board.banner.text)
     return session
 
 
@@ -166,7 +168,7 @@ def _draw_strokes(scene: Scene, session: Session, script: Script) -> int:
     """Draw the simulated strokes through the Labels layer, one after the other; return the labelled pixels."""
     layer = session.layers.labels
     for stroke in simulate_strokes(script.truth, script.strokes, seed=script.seed, n_classes=len(session.scheme)):
-        scene.widget.classes.select(stroke.label)
+        scene.widget.board.classes.select(stroke.label)
         canvas = np.array(layer.data)
         region = paint_stroke(canvas, script.truth, stroke)
         rows, columns = np.nonzero(canvas[region.slices] != layer.data[region.slices])
@@ -174,7 +176,7 @@ def _draw_strokes(scene: Scene, session: Session, script: Script) -> int:
             indices = (rows + region.top, columns + region.left)
             layer.data_setitem(indices, canvas[indices])
         QTest.qWait(15)
-    return int(session.counts().sum())
+    return session.snapshot().labelled
 
 
 def _train(
@@ -188,7 +190,7 @@ def _train(
     for moment in script.moments:
         while time.monotonic() - started < moment:
             QTest.qWait(20)
-            if first is None and session.tiles.newest_step:
+            if first is None and session.watch.tiles.newest_step:
                 first = time.monotonic() - started
         moments.append(_look(session, script, moment))
         score = "" if moments[-1].miou is None else f", mIoU {moments[-1].miou:.3f}"
@@ -199,18 +201,18 @@ def _train(
 
 def _look(session: Session, script: Script, seconds: float) -> Moment:
     if not script.has_truth:
-        return Moment(seconds, session.step)
+        return Moment(seconds, session.worker.learning.step)
     shown, n = np.array(session.prepared.prediction), len(session.scheme)
     ious = tuple(float(value) for value in class_iou(shown, script.truth, n))
-    return Moment(seconds, session.step, mean_iou(shown, script.truth, n), ious)
+    return Moment(seconds, session.worker.learning.step, mean_iou(shown, script.truth, n), ious)
 
 
 def _open_again(scene: Scene, session: Session, script: Script) -> tuple[bool, bool]:
     """Close the project, open it again; return whether labels and map are there."""
     widget = scene.widget
     saved: list[Any] = []
-    session.saved.connect(saved.append)
-    widget.learn.pause.emit()
+    session.worker.saved.connect(saved.append)
+    widget.board.learn.pause.emit()
     wait_until(lambda: saved, 60, "the network to be saved")
     labels, prediction = np.array(session.prepared.labels), np.array(session.prepared.prediction)
     folder = session.prepared.project.folder

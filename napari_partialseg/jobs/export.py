@@ -12,7 +12,7 @@ from superqt.utils import QSignalDebouncer
 
 from annotations.errors import PartialSegError
 from annotations.export.targets import GEOTIFF, POLYGONS, check_target, shown
-from napari_partialseg.job import Job
+from napari_partialseg.jobs.desk import Desk
 from napari_partialseg.panels.export import KINDS, ExportPanel, with_ending
 from napari_partialseg.words import as_text
 from trainer import protocol
@@ -27,7 +27,7 @@ _SILENT_SECONDS = 120.0
 _AFTER_PROBLEM_SECONDS = 10.0
 
 
-class Exporter(QObject):
+class Exporter(Desk):
     """Serves an export panel.
 
     Parameters
@@ -39,23 +39,17 @@ class Exporter(QObject):
     -------
     written(path)
         A file is there.
-    failed(text)
-        It is not; the text says why and what to do.
     """
 
     written = Signal(object)
-    failed = Signal(str)
 
     def __init__(self, panel: ExportPanel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._panel = panel
-        self._session: Session | None = None
         self._waiting: tuple[str, Path] | None = None  # for the worker to have predicted everything
         self._predicting = False  # whether the worker has begun to, since it was asked
         self._complete: tuple[int, Path | None] | None = None  # step and network of a prediction without gaps
         self._trouble = ""  # what the worker said since it was asked
-        self._job: Job | None = None
-        self._writing: tuple[str, Path] | None = None
         self._kinds: dict[str, str] = {}  # of the files written for this session, by place
         self._silence = QSignalDebouncer(parent=self)
         self._silence.triggered.connect(self._worker_is_silent)
@@ -65,14 +59,14 @@ class Exporter(QObject):
     def set_session(self, session: Session | None) -> None:
         """Export from this session from now on."""
         self.drop()
-        if self._session is not None:
-            self._session.client.received.disconnect(self._heard)
-        self._session = session
+        if self.session is not None:
+            self.session.client.received.disconnect(self._heard)
+        super().set_session(session)
         self._complete = None
         self._kinds.clear()
         if session is not None:
-            session.saved.connect(self._saved)
-            session.worker_died.connect(self._worker_died)
+            session.worker.saved.connect(self._saved)
+            session.worker.died.connect(self._worker_died)
             session.client.received.connect(self._heard)
 
     def export(self, kind: str, path: str | Path) -> None:
@@ -81,11 +75,11 @@ class Exporter(QObject):
         The worker first predicts everything with the newest weights, unless it has already. What must not be replaced
         is refused before any of that.
         """
-        session = self._session
+        session = self.session
         if session is None:
             return
-        needs = kind in NEEDS_PREDICTION
-        if needs and not session.step and not session.prepared.has_prediction:
+        needs, learning = kind in NEEDS_PREDICTION, session.worker.learning
+        if needs and not learning.step and not session.prepared.has_prediction:
             self.failed.emit("There is no map to export yet: draw strokes of two classes and press Train first.")
             return
         try:
@@ -93,8 +87,8 @@ class Exporter(QObject):
         except PartialSegError as error:
             self.failed.emit(str(error))
             return
-        current = self._complete is not None and self._complete[0] == session.step
-        if needs and session.step and not session.read_only and session.client.running and not current:
+        current = self._complete is not None and self._complete[0] == learning.step
+        if needs and learning.step and not session.read_only and session.client.running and not current:
             self._waiting = (kind, target)
             self._predicting = False
             self._trouble = ""
@@ -106,26 +100,24 @@ class Exporter(QObject):
 
     def cancel(self) -> None:
         """Give up what is under way; training goes on if it was on."""
-        session = self._session
+        session = self.session
         if session is not None and self._waiting is not None:
-            session.client.send(protocol.Train() if session.wants_training else protocol.Pause())
+            session.client.send(protocol.Train() if session.worker.learning.wanted else protocol.Pause())
         self.drop()
 
     def drop(self) -> None:
         """Give up what is under way, and do not tell the worker."""
         self._waiting = None
         self._silence.cancel()
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+        self._drop_job()
         self._panel.show_busy("")
 
     # ---------------------------------------------------------------------------------------------------- asking
 
     def _ask(self, kind: str) -> None:
-        if self._session is None:
+        if self.session is None:
             return
-        ortho = self._session.prepared.ortho
+        ortho = self.session.prepared.ortho
         text, kinds, _ = KINDS[kind]
         start = ortho.path.with_name(f"{ortho.name}_{kind}")
         chosen, chosen_filter = _choose_name(self._panel, text.rstrip("…"), str(start), kinds)
@@ -150,7 +142,7 @@ class Exporter(QObject):
         return bool(answer == buttons.Yes)
 
     def _checked(self, kind: str, path: Path) -> Path:
-        if self._session is None:
+        if self.session is None:
             return path
         endings = POLYGONS if kind == "polygons" else GEOTIFF
         beside = (".aux.xml", ".qml") if kind == "map" else ()
@@ -163,14 +155,14 @@ class Exporter(QObject):
         return target
 
     def _protected(self) -> tuple[Path, ...]:
-        session = self._session
+        session = self.session
         if session is None:
             return ()
         return (*protected_files(session.prepared), *self._masks())
 
     def _masks(self) -> tuple[Path, ...]:
         """Return the files of truth and imported labels."""
-        return () if self._session is None else tuple(self._session.mask_files)
+        return () if self.session is None else tuple(self.session.mask_files)
 
     # --------------------------------------------------------------------------------------------------- waiting
 
@@ -226,26 +218,25 @@ class Exporter(QObject):
     # --------------------------------------------------------------------------------------------------- writing
 
     def _write(self, kind: str, path: Path) -> None:
-        if self._session is None:
+        if self.session is None:
             return
         # A copy: training goes on meanwhile, and the file shall hold one state of the map.
         step, checkpoint = self._complete or (None, None)
-        content = Content.of(kind, self._session.prepared, step=step, checkpoint=checkpoint, protected=self._masks())
+        content = Content.of(kind, self.session.prepared, step=step, checkpoint=checkpoint, protected=self._masks())
         self._panel.show_busy(f"writing {shown(path.name)}")
-        self._writing = (kind, path)
-        self._job = Job(lambda **tools: write(path, content, **tools), self)
-        self._job.progress.connect(self._panel.show_part)
-        self._job.done.connect(self._done)
-        self._job.failed.connect(self._failed)
-        self._job.start()
+        self._start(
+            lambda **tools: write(path, content, **tools),
+            lambda _, written: self._done(kind, written),
+            failed=self._not_written,
+            progress=self._panel.show_part,
+        )
 
-    def _done(self, path: Path) -> None:
+    def _done(self, kind: str, path: Path) -> None:
         self._panel.show_busy("")
-        if self._writing is not None:
-            self._kinds[os.path.realpath(path)] = self._writing[0]
+        self._kinds[os.path.realpath(path)] = kind
         self.written.emit(path)
 
-    def _failed(self, text: str) -> None:
+    def _not_written(self, text: str) -> None:
         self._panel.show_busy("")
         self.failed.emit(text)
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from annotations.errors import UnplacedMaskError
 from annotations.random_mask import random_mask
 from annotations.store.mask import read_mask
-from napari_partialseg.job import Job
+from napari_partialseg.jobs.desk import Desk
 from napari_partialseg.words import as_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["MaskDesk"]
 _MASKS = "Masks (*.tif *.tiff *.png);;All files (*)"
 
 
-class MaskDesk(QObject):
+class MaskDesk(Desk):
     """Reads and draws masks in the background.
 
     Parameters
@@ -37,30 +37,24 @@ class MaskDesk(QObject):
     -------
     done(text)
         Something was done, in words.
-    failed(text)
-        It was not; the text says why and what to do.
     """
 
     done = Signal(str)
-    failed = Signal(str)
 
     def __init__(self, panel: MasksPanel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._panel = panel
-        self._session: Session | None = None
-        self._job: Job | None = None
         self._aligned: set[str] = set()  # files that were said to lie on this image pixel by pixel
         panel.load_truth.connect(lambda: self._ask("Load a truth mask", self.load_truth))
         panel.import_labels.connect(lambda: self._ask("Import labels", self.import_labels))
         panel.draw_random.connect(self.draw_random)
         panel.clear_random.connect(self.clear_random)
         panel.clear_imported.connect(self.clear_imported)
+        self.set_session(None)
 
     def set_session(self, session: Session | None) -> None:
         """Work on this session from now on."""
-        if self._job is not None:
-            self._job.cancel()
-        self._session = session
+        super().set_session(session)
         self._aligned.clear()
         self._panel.setEnabled(session is not None and not session.read_only)
         self._panel.show_truth("")
@@ -79,33 +73,33 @@ class MaskDesk(QObject):
         """Fill in labels from a file, where nothing is labelled."""
 
         def take(session: Session, mask: Any) -> None:
-            name = Path(path).name
-            session.fill_in(mask, "import", "imported", lambda n: self.done.emit(f"{n:,} labels imported from {name}"))
+            said = f"labels imported from {Path(path).name}"
+            session.labels.fill_in(mask, "import", "imported", lambda n: self.done.emit(f"{n:,} {said}"))
 
         self._read(path, take)
 
     def draw_random(self, fraction: float, seed: int, per_class: bool) -> None:
         """Label random pixels of the truth mask: this part of them, from 0 to 1."""
-        session = self._session
+        session = self.session
         if session is None or session.truth is None:
             return
         truth, n = session.truth, len(session.scheme)
 
         def take(session: Session, mask: Any) -> None:
             said = "pixels labelled at random"
-            session.fill_in(mask, "random mask", "random", lambda n: self.done.emit(f"{n:,} {said}"))
+            session.labels.fill_in(mask, "random mask", "random", lambda n: self.done.emit(f"{n:,} {said}"))
 
         self._start(lambda **tools: random_mask(truth, fraction, seed, n_classes=n, per_class=per_class), take)
 
     def clear_random(self) -> None:
         """Take all random labels away; what was drawn stays."""
-        if self._session is not None:
-            self.done.emit(f"{self._session.remove_origin('random'):,} random labels removed")
+        if self.session is not None:
+            self.done.emit(f"{self.session.labels.remove_origin('random'):,} random labels removed")
 
     def clear_imported(self) -> None:
         """Take all imported labels away; what was drawn stays."""
-        if self._session is not None:
-            self.done.emit(f"{self._session.remove_origin('imported'):,} imported labels removed")
+        if self.session is not None:
+            self.done.emit(f"{self.session.labels.remove_origin('imported'):,} imported labels removed")
 
     def _ask(self, title: str, act: Callable[[str], None]) -> None:
         path, _ = QFileDialog.getOpenFileName(self._panel, title, "", _MASKS)
@@ -113,10 +107,10 @@ class MaskDesk(QObject):
             act(path)
 
     def _read(self, path: str | Path, take: Callable[[Session, Any], None]) -> None:
-        if self._session is None:
+        if self.session is None:
             return
-        self._session.spare(Path(path))
-        ortho, n = self._session.prepared.ortho, len(self._session.scheme)
+        self.session.spare(Path(path))
+        ortho, n = self.session.prepared.ortho, len(self.session.scheme)
         known = str(path) in self._aligned
 
         def read(**tools: Any) -> Any:
@@ -146,15 +140,3 @@ class MaskDesk(QObject):
             self._aligned.add(str(path))
             return True
         return False
-
-    def _start(self, function: Callable[..., Any], take: Callable[[Session, Any], None]) -> None:
-        session = self._session
-
-        def finish(mask: Any) -> None:
-            if session is not None and session is self._session:
-                take(session, mask)
-
-        self._job = Job(function, self)
-        self._job.done.connect(finish)
-        self._job.failed.connect(self.failed)
-        self._job.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
@@ -16,6 +15,7 @@ from trainer.opened.prepare import Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari.layers import Image
 
@@ -174,8 +174,8 @@ def _holds(session: Session, wanted: Wanted) -> bool:
 
 
 def _wanted_again(session: Session) -> Wanted:
-    prepared = session.prepared
-    return Wanted(Path(prepared.ortho.path), prepared.project.folder, training=session.wants_training)
+    now = session.snapshot()
+    return Wanted(now.image, now.project, training=now.learning.wanted)
 
 
 def _same(one: Wanted, other: Wanted) -> bool:

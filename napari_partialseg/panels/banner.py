@@ -39,6 +39,7 @@ class _Row(QFrame):
         super().__init__(banner)
         self.setObjectName("PartialSegMessage")
         self.text = QLabel()
+        self.text.setObjectName("PartialSegText")
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -77,7 +78,6 @@ class Banner(QFrame):
         super().__init__(parent)
         self._messages: list[_Message] = []  # the newest last
         self._rows = [_Row(self, place) for place in range(_ROWS)]
-        self._text, self._action = self._rows[0].text, self._rows[0].action
         self._more = QLabel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -94,6 +94,12 @@ class Banner(QFrame):
         if not self.isVisibleTo(self.parentWidget()):
             return ""
         return "\n".join(message.text for message in reversed(self._messages))
+
+    @property
+    def action(self) -> str:
+        """The words on the button of the newest message; "" where it has none."""
+        newest = self._at(0)
+        return "" if newest is None else newest.action
 
     def say(
         self,

@@ -136,7 +136,7 @@ class ClassesPanel(QWidget):
 
     def show_ignored(self, count: int) -> None:
         """Say how many labels lie where the image has no data; nothing of none."""
-        self._ignored.setText(f"{count:,} labels on no data are not learnt")
+        self._ignored.setText(f"{count:,} labels lie on no data and are not learnt")
         self._ignored.setVisible(count > 0)
 
     def select(self, index: int) -> None:
@@ -159,7 +159,7 @@ class ClassesPanel(QWidget):
         self.select(len(self._scheme) - 1)
 
     def remove_last(self) -> None:
-        """Remove the last class, unless it has labels or is the only one but one."""
+        """Remove the last class, unless it has labels or only two are left."""
         last = len(self._scheme) - 1
         if last < 2:
             self.refused.emit("A map needs at least two classes.")

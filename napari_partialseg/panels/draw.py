@@ -47,6 +47,7 @@ class DrawPanel(QWidget):
             grid.addWidget(button, i // _COLUMNS, i % _COLUMNS)
             self._buttons[name] = button
         self._holding = QLabel("")
+        self._holding.setObjectName("PartialSegHolding")
         self._holding.setTextFormat(Qt.TextFormat.PlainText)
         self._holding.setToolTip("X changes between the class and unlabelled, which takes labels away")
         self._size = QSlider(Qt.Orientation.Horizontal)
@@ -70,11 +71,6 @@ class DrawPanel(QWidget):
     def tool(self) -> str:
         """The tool shown as taken up; "" for none."""
         return next((name for name, button in self._buttons.items() if button.isChecked()), "")
-
-    @property
-    def holding(self) -> str:
-        """The line that says what is drawn."""
-        return self._holding.text()
 
     def set_session(self, session: Session | None) -> None:
         """Draw in this session from now on."""

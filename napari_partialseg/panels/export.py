@@ -27,7 +27,7 @@ KINDS = {
 
 
 def with_ending(name: str, kinds: str, chosen: str = "") -> str:
-    """Return a name with the ending of the format that was chosen; dots in it are no endings.
+    """Return a name with the ending of the format that was chosen; other dots in it do not count.
 
     Parameters
     ----------

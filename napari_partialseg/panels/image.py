@@ -66,7 +66,7 @@ class ImagePanel(QWidget):
         self._nodata.setPlaceholderText("none besides")
         self._nodata.setToolTip(
             "Values that mean no data although the file does not say so, separated by spaces: 0, or -9999.\n"
-            "A pixel counts as no data where all bands have the value; of values that no picture has, one is enough."
+            "A pixel counts as no data where all bands have the value; for a value no picture has, one band is enough."
         )
         self._declared = QCheckBox("no data as the file says")
         self._declared.setToolTip("Take the file's own nodata values and masks as they are declared")
@@ -124,7 +124,7 @@ class ImagePanel(QWidget):
         Raises
         ------
         PartialSegError
-            No band is learnt from, several are the mask, or a value is no number.
+            No band is learnt from, several are the mask, or a value is not a number.
         """
         uses = [choice.currentIndex() for choice in self._choices]
         learnt = [band for band, use in enumerate(uses) if use == _LEARN]
@@ -141,9 +141,9 @@ class ImagePanel(QWidget):
             try:
                 values.append(float(word))
             except ValueError:
-                raise PartialSegError(f"no data: {word!r} is no number. Write values like 0 or -9999.") from None
+                raise PartialSegError(f"no data: {word!r} is not a number. Write values like 0 or -9999.") from None
             if not math.isfinite(values[-1]):
-                values.pop()  # missing anyhow
+                values.pop()  # counts as missing without being named
         return BandRoles(tuple(learnt), masks[0] if masks else None, tuple(values), self._declared.isChecked())
 
     def _applied(self) -> None:

@@ -13,6 +13,8 @@ from napari_partialseg.words import ElidedLabel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_partialseg.session.snapshot import Snapshot
+
 __all__ = ["Header", "PanelLayout"]
 
 _NARROWEST = 300  # so that a dock of 320 px holds it
@@ -45,11 +47,17 @@ class Header(QWidget):
         layout.addWidget(self.about)
         layout.addWidget(self.reading)
         layout.addLayout(buttons)
-        self.show_open("", "")
+        self.show_session(None)
 
-    def show_open(self, name: str, about: str, tip: str = "") -> None:
-        """Show what is open; "" for nothing."""
-        self.title.setText(name or "No orthophoto open")
+    def show_session(self, now: Snapshot | None) -> None:
+        """Show what is open."""
+        name, about, tip = "No orthophoto open", "", ""
+        if now is not None:
+            height, width = now.shape
+            name = now.name
+            about = f"{width:,} × {height:,} px, {now.bands} bands; {now.project.name}"
+            tip = f"{now.image}\nproject: {now.project}"
+        self.title.setText(name)
         self.about.setText(about)
         self.about.setVisible(bool(about))
         self.title.set_tip(tip)

@@ -75,11 +75,15 @@ def fill_places(
     Parameters
     ----------
     labels : ndarray of int8, shape (H, W)
-        -1 where unlabelled.
+        The labels, -1 where there is none.
     prediction : ndarray of uint8, shape (H, W), optional
-        255 where nothing is predicted.
-    row, column, view, contiguous
-        As those of `flooded`.
+        The map that is shown, 255 where nothing is predicted.
+    row, column : int
+        The pixel that was clicked; outside the view there is nothing to fill.
+    view : Region
+        What is in view; at most 2048 pixels around the pixel count.
+    contiguous : bool
+        Whether only pixels connected with it, by their edges, belong to the patch.
     """
     if labels[row, column] != UNLABELLED or prediction is None or prediction[row, column] == NOT_PREDICTED:
         return flooded(labels, row, column, view, contiguous=contiguous)

@@ -32,7 +32,7 @@ class Filler(QObject):
         Parameters
         ----------
         filling : Filling
-            Begun, and not done yet.
+            What is to be labelled; it may have been begun, and may be finished by somebody else meanwhile.
         show : callable
             Told of each part that changed.
         done : callable

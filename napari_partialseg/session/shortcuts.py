@@ -123,9 +123,9 @@ class WorkKeys(QObject):
             ("=", lambda: self._step(1)),
             ("[", lambda: setattr(labels, "brush_size", max(int(labels.brush_size) - 1, 1))),
             ("]", lambda: setattr(labels, "brush_size", int(labels.brush_size) + 1)),
-            ("Ctrl+Z", session.undo),
-            ("Ctrl+Y", session.redo),
-            ("Ctrl+Shift+Z", session.redo),
+            ("Ctrl+Z", session.labels.undo),
+            ("Ctrl+Y", session.labels.redo),
+            ("Ctrl+Shift+Z", session.labels.redo),
             *((key, self._no_turning) for key in _TURNS),
         ]
         self._shortcuts = [_shortcut(window, key, act) for key, act in bound]

@@ -89,7 +89,7 @@ def scene(make_napari_viewer, display, qtbot):
         viewer.window.add_dock_widget(widget, name="Partial Seg")
         if path is not None:
             widget.open_path(path, folder=folder)
-            qtbot.waitUntil(lambda: widget.session is not None or bool(widget.banner.text), timeout=20000)
+            qtbot.waitUntil(lambda: widget.session is not None or bool(widget.board.banner.text), timeout=20000)
         return widget
 
     yield make

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLabel, QPushButton
 
 from annotations.region import Region
 from annotations.store.mask import SparseMask
@@ -36,9 +36,19 @@ class FakeClient(QObject):
         return [m for m in self.sent if isinstance(m, kind)]
 
 
+def button(panel, text):
+    """Return the button of a panel with this text."""
+    return next(b for b in panel.findChildren(QPushButton) if b.text() == text)
+
+
+def holding(widget):
+    """Return the line that says what is drawn."""
+    return widget.board.draw.findChild(QLabel, "PartialSegHolding").text()
+
+
 def stroke(widget, rows, columns, label):
     """Paint a rectangle through the layer's own history, as one stroke."""
-    widget.classes.select(label)
+    widget.board.classes.select(label)
     layer = widget.session.layers.labels
     grid = np.mgrid[rows[0] : rows[1], columns[0] : columns[1]]
     layer.data_setitem((grid[0].ravel(), grid[1].ravel()), label)

@@ -18,6 +18,7 @@ from annotations.images.georeference import Georeference
 from napari_partialseg.jobs.export import Exporter
 from napari_partialseg.panels.export import KINDS, ExportPanel, with_ending
 from napari_partialseg.session.layers import MARK
+from napari_partialseg.session.worker_link import Learning
 from napari_partialseg.session.writer import write_image_layer, write_labels_layer
 from trainer import protocol
 
@@ -38,16 +39,21 @@ class Client(QObject):
         return True
 
 
+class HeldWorker(QObject):
+    saved = Signal(object)
+    died = Signal(str)
+
+    def __init__(self):
+        super().__init__()
+        self.learning = Learning(step=7)
+
+
 class HeldSession(QObject):
     """What an exporter asks of a session."""
 
-    saved = Signal(object)
-    worker_died = Signal(str)
-
     def __init__(self, folder):
         super().__init__()
-        self.client = Client()
-        self.step, self.read_only, self.wants_training = 7, False, False
+        self.client, self.worker, self.read_only = Client(), HeldWorker(), False
         self.mask_files = frozenset()
         photo = folder / "field.v2.tif"
         photo.write_bytes(b"the photo")
@@ -66,7 +72,7 @@ class HeldSession(QObject):
     def say(self, message):
         self.client.received.emit(message)
         if isinstance(message, protocol.Saved):
-            self.saved.emit(message)
+            self.worker.saved.emit(message)
 
 
 @dataclass
@@ -173,14 +179,14 @@ def test_a_prediction_that_is_old_is_made_anew(scene, qtbot, news):
     session = scene.session
     session.say(protocol.Saved("", 7, complete=True))
     if news == "steps":
-        session.step = 9
+        session.worker.learning = Learning(step=9)
     else:
         session.say(protocol.Tiles(()) if news == "tiles" else protocol.Opened("cpu", "float32", "", 1, "UNet", 7))
     scene.exporter.export("map", scene.folder / "m.tif")
     assert (scene.asked, scene.written) == (1, [])
-    session.say(protocol.Saved("", session.step, complete=False))
+    session.say(protocol.Saved("", session.worker.learning.step, complete=False))
     assert not scene.written
-    session.say(protocol.Saved("", session.step, complete=True))
+    session.say(protocol.Saved("", session.worker.learning.step, complete=True))
     done(scene, qtbot)
     assert scene.written == [scene.folder / "m.tif"]
 
@@ -196,7 +202,7 @@ def test_a_wait_that_leads_nowhere_ends_with_the_reason(scene, qtbot, monkeypatc
     if end == "fatal":
         session.say(protocol.Problem("the disk burns.", fatal=True))
     elif end == "died":
-        session.worker_died.emit("the worker is gone.")
+        session.worker.died.emit("the worker is gone.")
     elif end == "refused":
         session.say(protocol.Problem("there is nothing to predict with."))
     elif end == "interrupted":

@@ -41,8 +41,8 @@ def test_what_is_chosen_is_what_is_said(qtbot):
 
 def test_the_bands_are_shown_and_can_be_changed(scene, tmp_path, qtbot):
     widget = scene(four_bands(tmp_path / "rgbn.tif"), folder=tmp_path / "p.partialseg")
-    assert "infrared" in widget.banner.text  # said at opening
-    panel = widget.image_panel
+    assert "infrared" in widget.board.banner.text  # said at opening
+    panel = widget.board.image
     assert panel.roles() == BandRoles((0, 1, 2, 3))
     stroke(widget, (10, 20), (10, 20), 1)
     before = on_disk(widget)
@@ -72,7 +72,7 @@ def test_the_bands_are_shown_and_can_be_changed(scene, tmp_path, qtbot):
     # A project from before that choice goes on with the bands that were learnt from then.
     del document["images"][0]["roles"]
     (tmp_path / "p.partialseg" / "project.json").write_text(json.dumps(document))
-    widget.banner.hide()
+    widget.board.banner.hide()
     widget.open_path(tmp_path / "p.partialseg")
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
     assert widget.session.prepared.ortho.roles == BandRoles((0, 1, 2), 3)

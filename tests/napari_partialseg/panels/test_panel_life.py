@@ -16,7 +16,7 @@ from annotations.classes import LANDCOVER_AI
 from annotations.project.project import Project
 from napari_partialseg import launch as _scene
 from napari_partialseg.panels.section import Section
-from napari_partialseg.session import session as _session
+from napari_partialseg.session import label_work, layer_watch
 from napari_partialseg.widget import PartialSegWidget
 from trainer import protocol
 
@@ -52,7 +52,7 @@ def test_the_cross_hides_the_panel_and_the_menu_brings_it_back(scene, orthophoto
     assert again is widget
     assert again.session is session
     assert again.client is client
-    assert again.learn._state.text() == "Training"
+    assert again.board.learn._state.text() == "Training"
     labels = on_disk(again)
     assert (labels[10:20, 10:20] == 1).all()
     assert labels[50, 60] == 2
@@ -78,7 +78,7 @@ def test_closed_while_it_is_opening_it_opens_all_the_same(scene, orthophoto, tmp
     qtbot.waitUntil(lambda: widget.session is not None and widget.session.prepared.ortho.name == "forest")
     again = PartialSegWidget(widget.viewer, FakeClient())
     widget.viewer.window.add_dock_widget(again, name="Partial Seg")
-    assert again.header.title.text() == "forest"
+    assert again.board.header.title.text() == "forest"
     assert not (tmp_path / "p.partialseg" / "lock.json").exists()
 
 
@@ -97,16 +97,16 @@ def test_what_fails_to_open_leaves_open_what_is(scene, orthophoto, tmp_path, qtb
     session = widget.session
     (tmp_path / "notes.tif").write_text("these are notes")
     widget.open_path(tmp_path / "notes.tif")
-    assert "notes.tif" in widget.header.reading.text()
-    qtbot.waitUntil(lambda: "notes.tif" in widget.banner.text, timeout=20000)
+    assert "notes.tif" in widget.board.header.reading.text()
+    qtbot.waitUntil(lambda: "notes.tif" in widget.board.banner.text, timeout=20000)
     assert widget.session is session
-    assert widget.header.title.text() == "field"
-    assert widget.header.reading.isHidden()
+    assert widget.board.header.title.text() == "field"
+    assert widget.board.header.reading.isHidden()
     stroke(widget, (10, 20), (10, 20), 1)
     assert (on_disk(widget)[10:20, 10:20] == 1).all()
     widget.open_path(second(orthophoto, tmp_path))  # and what opens takes its place, and the message goes
     qtbot.waitUntil(lambda: widget.session is not session and widget.session is not None, timeout=20000)
-    assert widget.banner.text == ""
+    assert widget.board.banner.text == ""
     assert sorted(layer.name for layer in widget.viewer.layers).count("labels") == 1
 
 
@@ -118,8 +118,8 @@ def test_the_same_project_again_does_not_meet_its_own_lock(scene, orthophoto, tm
     widget.open_path(orthophoto[0], folder=tmp_path / "p.partialseg")  # in the same moment: the last wins
     qtbot.waitUntil(lambda: widget.session not in (None, first), timeout=20000)
     assert not widget.session.read_only
-    assert widget.session.counts()[1] == 100
-    assert widget.banner.text == ""
+    assert widget.session.snapshot().counts[1] == 100
+    assert widget.board.banner.text == ""
 
 
 def test_a_project_that_cannot_be_opened_again_with_another_image_comes_back(scene, orthophoto, tmp_path, qtbot):
@@ -129,23 +129,32 @@ def test_a_project_that_cannot_be_opened_again_with_another_image_comes_back(sce
     (tmp_path / "notes.tif").write_text("these are notes")
     widget.open_path(tmp_path / "notes.tif", folder=tmp_path / "p.partialseg")
     qtbot.waitUntil(lambda: widget.session not in (None, first), timeout=20000)
-    assert "notes.tif" in widget.banner.text  # the reason outlives the project's coming back
-    assert widget.session.counts()[1] == 100
+    assert "notes.tif" in widget.board.banner.text  # the reason outlives the project's coming back
+    assert widget.session.snapshot().counts[1] == 100
 
 
-@pytest.mark.parametrize("part", ["LabelCounter", "TilePainter", "ViewWatcher", "LabelTracker", "PointKeeper"])
-def test_a_session_that_cannot_be_made_is_undone(scene, orthophoto, tmp_path, qtbot, monkeypatch, part):
+@pytest.mark.parametrize(
+    ("room", "part"),
+    [
+        (layer_watch, "TilePainter"),
+        (layer_watch, "ViewWatcher"),
+        (label_work, "LabelCounter"),
+        (label_work, "LabelTracker"),
+        (label_work, "PointKeeper"),
+    ],
+)
+def test_a_session_that_cannot_be_made_is_undone(scene, orthophoto, tmp_path, qtbot, monkeypatch, room, part):
     widget = scene()
 
     def fails(*arguments, **options):
         raise ValueError("nobody foresaw this")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_session, part, fails)
+        patch.setattr(room, part, fails)
         widget.open_path(orthophoto[0], folder=tmp_path / "p.partialseg")
-        qtbot.waitUntil(lambda: bool(widget.banner.text), timeout=20000)
-    assert "field.tif" in widget.banner.text
-    assert "nobody foresaw this" in widget.banner.text
+        qtbot.waitUntil(lambda: bool(widget.board.banner.text), timeout=20000)
+    assert "field.tif" in widget.board.banner.text
+    assert "nobody foresaw this" in widget.board.banner.text
     assert widget.session is None
     assert len(widget.viewer.layers) == 0
     assert not (tmp_path / "p.partialseg" / "lock.json").exists()
@@ -157,7 +166,7 @@ def test_a_session_that_cannot_be_made_is_undone(scene, orthophoto, tmp_path, qt
 def test_of_two_openings_at_once_the_last_wins_and_the_first_is_given_back(scene, orthophoto, tmp_path, qtbot):
     widget = scene()
     widget.open_path(orthophoto[0], folder=tmp_path / "a.partialseg")
-    assert widget._job.wait(20)  # read; that it is waits in the queue
+    assert widget._opener.job.wait(20)  # read; that it is waits in the queue
     widget.open_path(second(orthophoto, tmp_path))
     assert not (tmp_path / "a.partialseg" / "lock.json").exists()
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
@@ -171,21 +180,21 @@ def test_of_two_openings_at_once_the_last_wins_and_the_first_is_given_back(scene
 
 def test_classes_edited_before_anything_is_open_are_those_of_the_new_project(scene, orthophoto, tmp_path, qtbot):
     widget = scene()
-    widget.classes.rename(1, "roof")
-    widget.classes.add_class()
-    scheme = widget.classes.scheme
+    widget.board.classes.rename(1, "roof")
+    widget.board.classes.add_class()
+    scheme = widget.board.classes.scheme
     widget.open_path(orthophoto[0], folder=tmp_path / "p.partialseg")
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
-    assert widget.session.scheme == scheme == widget.classes.scheme
+    assert widget.session.scheme == scheme == widget.board.classes.scheme
     widget.close_session()
     with Project.open(tmp_path / "p.partialseg") as project:
         assert project.scheme == scheme
-    assert widget.classes.scheme == LANDCOVER_AI
-    widget.classes.rename(1, "hut")  # for a project that has its own: said, not taken
+    assert widget.board.classes.scheme == LANDCOVER_AI
+    widget.board.classes.rename(1, "hut")  # for a project that has its own: said, not taken
     widget.open_path(tmp_path / "p.partialseg")
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
-    assert widget.classes.scheme == scheme
-    assert "classes of its own" in widget.banner.text
+    assert widget.board.classes.scheme == scheme
+    assert "classes of its own" in widget.board.banner.text
 
 
 def test_another_orthophoto_begins_without_the_figures_of_the_one_before(scene, orthophoto, tmp_path, qtbot):
@@ -194,29 +203,29 @@ def test_another_orthophoto_begins_without_the_figures_of_the_one_before(scene, 
     tell(protocol.Opened("cpu", "float32", "", 1, "UNet, width 16", 10))
     for step in (11, 12):
         tell(protocol.Progress(step, 0.25, 6.25, (1, 2), 3, 4, 20, 125.0))
-    assert widget.learn._figures["step"].text() == "12"
+    assert widget.board.learn._figures["step"].text() == "12"
     widget.open_path(second(orthophoto, tmp_path))
     qtbot.waitUntil(lambda: widget.session not in (None, first), timeout=20000)
     tell(protocol.Progress(13, 0.25, 6.25, (1, 2), 3, 4, 20, 125.0))  # was under way: of the one before
-    assert {label.text() for label in widget.learn._figures.values()} == {"–"}
-    assert widget.learn.plot.values == []
-    assert widget.learn._bar.format() == "no map yet"
+    assert {label.text() for label in widget.board.learn._figures.values()} == {"–"}
+    assert widget.board.learn.plot.values == []
+    assert widget.board.learn._bar.format() == "no map yet"
     tell(protocol.Opened("cpu", "float32", "", 1, "UNet, width 16", 0))
     tell(protocol.Progress(1, 0.5, 6.25, (1, 2), 3, 4, 20, None))
-    assert widget.learn._figures["step"].text() == "1"
+    assert widget.board.learn._figures["step"].text() == "1"
 
 
 def test_messages_go_when_their_cause_is_gone(scene, orthophoto, tmp_path, qtbot):
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
     widget.client.died.emit("The worker was ended from outside or crashed.")
     widget.client.received.emit(protocol.Problem("Memory ran out; training goes on with 4 crops at once."))
-    assert "Memory" in widget.banner.text
-    assert "labels are safe" in widget.banner.text
+    assert "Memory" in widget.board.banner.text
+    assert "labels are safe" in widget.board.banner.text
     widget.client.received.emit(protocol.Opened("cpu", "float32", "", 1, "UNet, width 16", 10))
-    assert widget.banner.text == "Memory ran out; training goes on with 4 crops at once."
+    assert widget.board.banner.text == "Memory ran out; training goes on with 4 crops at once."
     widget.close_session()
-    assert widget.banner.text == ""
-    assert widget.header.title.text() == "No orthophoto open"
+    assert widget.board.banner.text == ""
+    assert widget.board.header.title.text() == "No orthophoto open"
 
 
 # --------------------------------------------------------------------------------------------------------- confirms
@@ -232,7 +241,7 @@ def test_return_does_not_start_afresh(scene, orthophoto, tmp_path):
         box.defaultButton().click()
 
     QTimer.singleShot(0, press_return)
-    widget._ask_afresh(widget.session.config)
+    widget.board.learn.afresh.emit(widget.session.worker.config)
     assert [text.replace("&", "") for text in asked] == ["No"]
     assert widget.client.of(protocol.StartAfresh) == []
 
@@ -247,13 +256,13 @@ def test_an_orthophoto_that_moved_is_located(scene, orthophoto, tmp_path, qtbot,
     widget.close_session()
     moved = shutil.move(orthophoto[0], tmp_path / "moved.tif")
     widget.open_path(tmp_path / "p.partialseg")
-    qtbot.waitUntil(lambda: bool(widget.banner.text), timeout=20000)
-    assert widget.banner._action.text() == "Locate…"
+    qtbot.waitUntil(lambda: bool(widget.board.banner.text), timeout=20000)
+    assert widget.board.banner.action == "Locate…"
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(moved), ""))
-    widget.banner.press()
+    widget.board.banner.press()
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
-    assert widget.session.counts()[1] == 100
-    assert widget.banner.text == ""
+    assert widget.session.snapshot().counts[1] == 100
+    assert widget.board.banner.text == ""
 
 
 @pytest.mark.parametrize("same_ground", [True, False])
@@ -267,7 +276,7 @@ def test_other_pixels_are_taken_only_where_the_ground_is_the_same(
     with rasterio.open(orthophoto[0], "r+") as file:
         file.write(np.zeros((3, 192, 256), np.uint8))
     widget.open_path(tmp_path / "p.partialseg")
-    qtbot.waitUntil(lambda: bool(widget.banner.text), timeout=20000)
+    qtbot.waitUntil(lambda: bool(widget.board.banner.text), timeout=20000)
     answers = []
 
     def answer(parent, title, text, buttons, default):
@@ -277,14 +286,14 @@ def test_other_pixels_are_taken_only_where_the_ground_is_the_same(
 
     monkeypatch.setattr(QMessageBox, "question", answer)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(orthophoto[0]), ""))
-    widget.banner.press()
-    qtbot.waitUntil(lambda: widget.session is not None or bool(widget.banner.text), timeout=20000)
+    widget.board.banner.press()
+    qtbot.waitUntil(lambda: widget.session is not None or bool(widget.board.banner.text), timeout=20000)
     assert answers == [QMessageBox.StandardButton.No]
     assert (widget.session is not None) == same_ground
     if same_ground:
-        assert widget.session.counts()[1] == 100
+        assert widget.session.snapshot().counts[1] == 100
     else:
-        assert widget.banner._action.text() == "Locate…"
+        assert widget.board.banner.action == "Locate…"
 
 
 # ----------------------------------------------------------------------------------------------------------- layout
@@ -306,24 +315,29 @@ def test_the_panel_fits_a_small_window_in_both_themes(scene, orthophoto, tmp_pat
     looks = set()
     for theme in ("dark", "light"):
         widget.viewer.theme = theme
-        widget.banner.say("The worker was ended from outside or crashed.", "Restart worker", lambda: None)
+        widget.board.banner.say("The worker was ended from outside or crashed.", "Restart worker", lambda: None)
         window.resizeDocks([dock_of(widget)], [320], Qt.Orientation.Horizontal)
         QTest.qWaitForWindowExposed(window)
         QApplication.processEvents()
         assert widget.minimumWidth() <= 320
         inside = widget.rect()
-        for control in (widget.learn._train, widget.learn._state, widget.learn._bar, widget.learn._figures["loss"]):
+        for control in (
+            widget.board.learn._train,
+            widget.board.learn._state,
+            widget.board.learn._bar,
+            widget.board.learn._figures["loss"],
+        ):
             corner = control.mapTo(widget, control.rect().bottomRight())
             assert control.isVisible()
             assert inside.contains(corner)
-        assert widget.learn._bar.height() >= widget.learn._bar.fontMetrics().height()
-        looks.add(widget.banner.styleSheet())
+        assert widget.board.learn._bar.height() >= widget.board.learn._bar.fontMetrics().height()
+        looks.add(widget.board.banner.styleSheet())
     assert len(looks) == 2
     section = next(s for s in widget.findChildren(Section) if s.toggleButton().text().endswith("Export"))
     section.expand()
     QApplication.processEvents()
-    widget.exports.show_busy("predicting the whole image")
+    widget.board.exports.show_busy("predicting the whole image")
     QApplication.processEvents()
-    area = widget._layout.scroll.viewport()
-    cancel = widget.exports.last
+    area = widget.board.layout.scroll.viewport()
+    cancel = widget.board.exports.last
     assert area.rect().contains(cancel.mapTo(area, cancel.rect().bottomLeft()))

@@ -19,7 +19,7 @@ def widget(scene, orthophoto, tmp_path):
 
 
 def press(widget, text):
-    next(b for b in widget.masks.findChildren(QPushButton) if b.text() == text).click()
+    next(b for b in widget.board.masks.findChildren(QPushButton) if b.text() == text).click()
 
 
 def bring_in(widget, path, qtbot):
@@ -38,7 +38,7 @@ def test_imported_labels_go_by_their_button_and_what_was_drawn_stays(widget, ort
     press(widget, "Remove imported labels")
     np.testing.assert_array_equal(on_disk(widget), drawn)
     assert f"{192 * 256 - 700:,} imported labels removed" in widget.viewer.status
-    widget.session.undo()
+    widget.session.labels.undo()
     assert (on_disk(widget) >= 0).all()
     press(widget, "Remove random labels")
     assert (on_disk(widget) >= 0).all()
@@ -48,20 +48,20 @@ def test_an_import_is_one_step_and_the_window_goes_on_meanwhile(widget, orthopho
     monkeypatch.setattr(filling, "_PART", 64)
     stroke(widget, (10, 20), (10, 20), 1)
     turns, told = [], []
-    widget.session.labels_changed.connect(lambda: turns.append(int((widget.session.layers.labels.data >= 0).sum())))
+    widget.session.labels.changed.connect(lambda: turns.append(int((widget.session.layers.labels.data >= 0).sum())))
     widget.mask_desk.done.connect(told.append)
     bring_in(widget, orthophoto[1], qtbot)
     assert len(turns) >= 12
     assert turns == sorted(turns)
-    assert int(widget.session.counts().sum()) == 192 * 256
+    assert int(widget.session.snapshot().labelled) == 192 * 256
     assert len(told) == 1
-    widget.session.undo()
+    widget.session.labels.undo()
     assert (on_disk(widget) >= 0).sum() == 100
 
 
 def test_closing_in_the_middle_of_an_import_keeps_all_of_it(widget, orthophoto, qtbot, monkeypatch):
     monkeypatch.setattr(filling, "_PART", 64)
-    widget.session.labels_changed.connect(widget.close_session, Qt.ConnectionType.QueuedConnection)
+    widget.session.labels.changed.connect(widget.close_session, Qt.ConnectionType.QueuedConnection)
     folder = widget.session.prepared.entry.folder
     widget.mask_desk.import_labels(orthophoto[1])
     qtbot.waitUntil(lambda: widget.session is None, timeout=20000)
@@ -72,8 +72,8 @@ def test_closing_in_the_middle_of_an_import_keeps_all_of_it(widget, orthophoto, 
 @pytest.mark.parametrize("how", ["pasted", "dragged", "added"])
 def test_points_that_leave_the_image(widget, how):
     points = widget.session.layers.points
-    widget.draw.choose("point")
-    widget.classes.select(2)
+    widget.board.draw.choose("point")
+    widget.board.classes.select(2)
     points.add([50.0, 60.0])
     QApplication.processEvents()
     before = on_disk(widget)
@@ -95,10 +95,10 @@ def test_points_that_leave_the_image(widget, how):
     else:
         points.add([50.0, 900.0])
     QApplication.processEvents()
-    assert ("outside the image" if how != "dragged" else "back where it was") in widget.banner.text
+    assert ("outside the image" if how != "dragged" else "back where it was") in widget.board.banner.text
     np.testing.assert_array_equal(points.data, [[50, 60]])
     np.testing.assert_array_equal(on_disk(widget), before)
-    assert len(widget.session.labelling.points) == 1
-    widget.session.undo()
+    assert widget.session.snapshot().points == 1
+    widget.session.labels.undo()
     assert len(points.data) == 0
     assert (on_disk(widget) == -1).all()

@@ -9,7 +9,7 @@ from napari.layers.labels import _labels_key_bindings as naparis
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
-from viewer_helpers import on_disk, stroke
+from viewer_helpers import holding, on_disk, stroke
 
 from annotations.errors import PartialSegError
 
@@ -37,47 +37,47 @@ def press(widget, key, modifiers=Qt.KeyboardModifier.NoModifier, at=None):
 
 
 def state(widget):
-    return widget.session.layers.labels.selected_label, widget.classes.index, widget.draw.tool
+    return widget.session.layers.labels.selected_label, widget.board.classes.index, widget.board.draw.tool
 
 
 def test_class_and_tool_follow_each_other_both_ways(widget):
     labels, points = widget.session.layers.labels, widget.session.layers.points
-    widget.classes.select(3)
+    widget.board.classes.select(3)
     assert state(widget) == (3, 3, "brush")
     labels.selected_label = 1  # napari's field
     assert state(widget) == (1, 1, "brush")
-    assert widget.draw.holding == "draws: building"
+    assert holding(widget) == "draws: building"
     naparis.swap_selected_and_background_labels(labels)
     assert state(widget) == (-1, -1, "brush")
-    assert "unlabelled" in widget.draw.holding
-    widget.classes.select(2)
+    assert "unlabelled" in holding(widget)
+    widget.board.classes.select(2)
     assert state(widget) == (2, 2, "brush")
     for mode, tool in {"erase": "eraser", "polygon": "polygon", "fill": "fill", "pick": "pick"}.items():
         labels.mode = mode
-        assert widget.draw.tool == tool
+        assert widget.board.draw.tool == tool
     labels.mode = "pan_zoom"
-    assert widget.draw.tool == "move"
+    assert widget.board.draw.tool == "move"
     labels.selected_label = 90
-    assert "90" in widget.banner.text
+    assert "90" in widget.board.banner.text
     assert state(widget)[:2] == (4, 4)
-    widget.draw.choose("point")
-    assert (str(points.mode), widget.draw.tool) == ("add", "point")
+    widget.board.draw.choose("point")
+    assert (str(points.mode), widget.board.draw.tool) == ("add", "point")
     points.mode = "select"
-    assert widget.draw.tool == "select"
-    widget.classes.select(1)
+    assert widget.board.draw.tool == "select"
+    widget.board.classes.select(1)
     points.add([(60.0, 70.0)])
     assert on_disk(widget)[60, 70] == 1
     labels.selected_label = -1
-    widget.draw.choose("point")  # a point always labels
+    widget.board.draw.choose("point")  # a point always labels
     assert state(widget) == (1, 1, "point")
-    widget.classes.rename(1, "house")
-    assert widget.draw.holding == "draws: house"
-    widget.classes.add_class()
-    widget.classes.select(5)
-    widget.banner.hide()
-    widget.classes.remove_last()  # the class in use
+    widget.board.classes.rename(1, "house")
+    assert holding(widget) == "draws: house"
+    widget.board.classes.add_class()
+    widget.board.classes.select(5)
+    widget.board.banner.hide()
+    widget.board.classes.remove_last()  # the class in use
     assert state(widget)[:2] == (4, 4)
-    assert widget.banner.text == ""
+    assert widget.board.banner.text == ""
 
 
 def test_keys_on_the_canvas(widget):
@@ -94,7 +94,7 @@ def test_keys_on_the_canvas(widget):
         assert state(widget)[:2] == (0, 0)
     for key, tool in {"P": "brush", "E": "eraser", "F": "fill", "L": "pick", "Z": "move", "D": "point"}.items():
         press(widget, key)
-        assert widget.draw.tool == tool, key
+        assert widget.board.draw.tool == tool, key
     press(widget, "P")
     stroke(widget, (10, 20), (10, 20), 2)
     press(widget, "X")
@@ -124,12 +124,12 @@ def test_keys_on_the_canvas(widget):
     press(widget, "S", CTRL)
     assert "saved" in viewer.status
     press(widget, "Space")  # napari's own: held and let go
-    assert widget.draw.tool == "brush"
+    assert widget.board.draw.tool == "brush"
     other = viewer.add_shapes(name="mine")
     press(widget, "P")  # napari's polygon
     assert str(other.mode) == "add_polygon"
-    assert widget.draw.tool == ""
-    assert widget.classes.index == 1
+    assert widget.board.draw.tool == ""
+    assert widget.board.classes.index == 1
 
 
 def test_keys_that_reach_the_layers_by_another_way(widget):
@@ -155,35 +155,35 @@ def test_keys_that_reach_the_layers_by_another_way(widget):
 
 
 def test_keys_in_the_panel(widget, qtbot):
-    table = widget.classes._table
+    table = widget.board.classes._table
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualItemRect(table.item(3, 1)).center())
     assert table.hasFocus()
     names = widget.session.scheme.names
     press(widget, "E", at=table)
-    assert (table.state(), widget.draw.tool) == (table.State.NoState, "eraser")
+    assert (table.state(), widget.board.draw.tool) == (table.State.NoState, "eraser")
     press(widget, "2", at=table)
     assert state(widget)[:2] == (1, 1)
     assert widget.session.scheme.names == names
     QTest.keyPress(table, Qt.Key.Key_Space)
-    assert widget.draw.tool == "move"
+    assert widget.board.draw.tool == "move"
     QTest.keyRelease(table, Qt.Key.Key_Space)
-    assert widget.draw.tool == "eraser"
+    assert widget.board.draw.tool == "eraser"
     press(widget, "F2", at=table)
     editor = table.findChild(QLineEdit)
     QTest.keyClicks(editor, "e 2")
     press(widget, "Return", at=editor)
     qtbot.waitUntil(lambda: widget.session.scheme.names[1] == "e 2")
-    assert widget.draw.tool == "eraser"
+    assert widget.board.draw.tool == "eraser"
     press(widget, "Tab", at=table)
     assert not table.hasFocus()
     canvas_of(widget).setFocus()
-    QTest.mouseClick(widget.draw._buttons["polygon"], Qt.MouseButton.LeftButton)
-    assert widget.draw.tool == "polygon"
-    widget.draw.choose("brush")
+    QTest.mouseClick(widget.board.draw._buttons["polygon"], Qt.MouseButton.LeftButton)
+    assert widget.board.draw.tool == "polygon"
+    widget.board.draw.choose("brush")
     QTest.keyPress(QApplication.focusWidget(), Qt.Key.Key_Space)
-    assert widget.draw.tool == "move"
+    assert widget.board.draw.tool == "move"
     QTest.keyRelease(QApplication.focusWidget(), Qt.Key.Key_Space)
-    assert widget.draw.tool == "brush", type(QApplication.focusWidget())
+    assert widget.board.draw.tool == "brush", type(QApplication.focusWidget())
 
 
 def test_every_way_of_saving_keeps_minus_one(widget, tmp_path):

@@ -15,7 +15,7 @@ def widget(scene, orthophoto, tmp_path):
 
 
 def settle(widget):
-    widget.session.tracker.look_for_changes()
+    widget.session.labels.settle()
 
 
 def test_a_stroke_reaches_the_disk_and_the_worker(widget, qtbot):
@@ -29,7 +29,7 @@ def test_a_stroke_reaches_the_disk_and_the_worker(widget, qtbot):
     assert message.revision == 1
     records = widget.session.prepared.store.strokes()
     assert [(s.label, s.origin) for s in records] == [(2, "drawn")]
-    assert widget.session.counts().tolist() == [0, 0, 200, 0, 0]
+    assert widget.session.snapshot().counts == (0, 0, 200, 0, 0)
 
 
 def test_undo_and_redo_reach_the_disk_with_their_stroke_numbers(widget):
@@ -50,7 +50,7 @@ def test_undo_and_redo_reach_the_disk_with_their_stroke_numbers(widget):
 
 def test_the_brush_the_eraser_and_the_fill_of_napari(widget):
     layer = widget.session.layers.labels
-    widget.draw.choose("brush")
+    widget.board.draw.choose("brush")
     assert str(layer.mode) == "paint"
     layer.brush_size = 6
     layer.selected_label = 1
@@ -59,7 +59,7 @@ def test_the_brush_the_eraser_and_the_fill_of_napari(widget):
     layer.paint((40, 40), -1)
     assert (on_disk(widget) == -1).all()
     layer.fill((100, 100), 0)
-    seen = widget.session.view.region().clipped(layer.data.shape)
+    seen = widget.session.watch.view.region().clipped(layer.data.shape)
     labels = on_disk(widget)
     assert (labels[seen.slices] == 0).all()
     assert (labels == 0).sum() == seen.height * seen.width
@@ -88,8 +88,8 @@ def test_points_label_discs_and_give_back_what_lay_under(widget):
     session = widget.session
     points = session.layers.points
     stroke(widget, (10, 20), (10, 20), 1)
-    widget.classes.select(3)
-    widget.draw.choose("point")
+    widget.board.classes.select(3)
+    widget.board.draw.choose("point")
     points.add([(15.0, 15.0)])
     points.add([(60.0, 60.0)])
     labels = on_disk(widget)
@@ -104,7 +104,7 @@ def test_points_label_discs_and_give_back_what_lay_under(widget):
 
 def test_a_moved_point_takes_its_label_along(widget):
     points = widget.session.layers.points
-    widget.classes.select(2)
+    widget.board.classes.select(2)
     points.add([(50.0, 50.0)])
     data = points.data.copy()
     data[0] = (80.0, 90.0)
@@ -115,7 +115,7 @@ def test_a_moved_point_takes_its_label_along(widget):
 
 
 def test_points_are_there_again_after_reopening(widget, qtbot):
-    widget.classes.select(3)
+    widget.board.classes.select(3)
     widget.session.layers.points.add([(60.0, 70.0)])
     folder = widget.session.prepared.project.folder
     widget.open_path(folder)
@@ -130,8 +130,8 @@ def test_points_are_there_again_after_reopening(widget, qtbot):
 
 def test_everything_is_there_again_after_reopening(widget, qtbot):
     stroke(widget, (10, 20), (30, 50), 2)
-    widget.classes.rename(2, "forest")
-    widget.classes.add_class()
+    widget.board.classes.rename(2, "forest")
+    widget.board.classes.add_class()
     folder = widget.session.prepared.project.folder
     before = widget.session.prepared.labels.copy()
     widget.open_path(folder)
@@ -146,20 +146,20 @@ def test_everything_is_there_again_after_reopening(widget, qtbot):
 
 
 def test_a_class_with_labels_is_not_removed(widget):
-    widget.classes.add_class()
+    widget.board.classes.add_class()
     stroke(widget, (5, 6), (5, 6), 5)
-    widget.classes.remove_last()
-    assert "erase them" in widget.banner.text
+    widget.board.classes.remove_last()
+    assert "erase them" in widget.board.banner.text
     assert len(widget.session.scheme) == 6
     widget.session.layers.labels.data_setitem((np.array([5]), np.array([5])), -1)
     assert (on_disk(widget) == -1).all()
-    widget.classes.remove_last()
+    widget.board.classes.remove_last()
     assert len(widget.session.scheme) == 5
 
 
 def test_two_classes_of_one_name_are_refused(widget):
-    widget.classes.rename(0, "water")
-    assert "'water'" in widget.banner.text
+    widget.board.classes.rename(0, "water")
+    assert "'water'" in widget.board.banner.text
     assert widget.session.scheme.names[0] == "background"
 
 
@@ -168,7 +168,7 @@ def test_random_labels_come_from_the_truth_and_go_again(widget, orthophoto, qtbo
     widget.mask_desk.load_truth(orthophoto[1])
     qtbot.waitUntil(lambda: widget.session.truth is not None)
     widget.mask_desk.draw_random(0.10, 42, False)
-    qtbot.waitUntil(lambda: widget.session.counts().sum() > 200)
+    qtbot.waitUntil(lambda: widget.session.snapshot().labelled > 200)
     labels = on_disk(widget)
     known = labels >= 0
     assert (labels[:10, :10] == 3).all()
@@ -176,7 +176,7 @@ def test_random_labels_come_from_the_truth_and_go_again(widget, orthophoto, qtbo
     truth = widget.session.truth
     assert (labels[known] == truth[known]).all()
     assert known.sum() == pytest.approx(0.1 * truth.size, rel=0.02)
-    widget.masks.clear_random.emit()
+    widget.board.masks.clear_random.emit()
     assert (on_disk(widget) >= 0).sum() == 100
 
 
@@ -185,12 +185,12 @@ def test_labels_in_the_file_beyond_the_scheme_are_told(widget, tmp_path, qtbot):
     strange[3, 4] = 9
     np.save(tmp_path / "strange.npy", strange)
     widget.mask_desk.load_truth(tmp_path / "strange.npy")
-    qtbot.waitUntil(lambda: bool(widget.banner.text))
+    qtbot.waitUntil(lambda: bool(widget.board.banner.text))
     for part in ("strange.npy", "9", "(3, 4)"):
-        assert part in widget.banner.text
+        assert part in widget.board.banner.text
 
 
 def test_keys_choose_classes(widget):
     widget._keys.press("4")
     assert widget.session.layers.labels.selected_label == 3
-    assert widget.classes.index == 3
+    assert widget.board.classes.index == 3

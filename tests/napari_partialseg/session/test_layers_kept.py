@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Labels, _layer_actions
-from viewer_helpers import on_disk, stroke
+from viewer_helpers import holding, on_disk, stroke
 
+from napari_partialseg.session import fixed
 from napari_partialseg.session.guard import take_over
 
 
@@ -21,8 +22,8 @@ def layers(widget):
 
 
 def said(widget):
-    text = widget.banner.text
-    widget.banner.hide()
+    text = widget.board.banner.text
+    widget.board.banner.hide()
     return text
 
 
@@ -71,7 +72,7 @@ def test_replaced_labels(widget, layers):
     labels = on_disk(widget)
     assert (labels[50:60, 50:60] == 3).all()
     assert (labels >= 0).sum() == 300
-    assert widget.session.counts().tolist() == [0, 100, 100, 100, 0]
+    assert widget.session.snapshot().counts == (0, 100, 100, 100, 0)
     layers.labels.undo()
     assert (on_disk(widget) >= 0).sum() == 200
     other[0, 0] = 77
@@ -81,7 +82,7 @@ def test_replaced_labels(widget, layers):
     assert "(5, 5)" in said(widget)
     with pytest.raises(AttributeError):  # napari stops half way, with the list in place
         layers.labels.data = [own.copy(), own[::2, ::2].copy()]
-    widget.draw.choose("brush")
+    widget.board.draw.choose("brush")
     assert "list" in said(widget)
     layers.labels.data = np.zeros((3, 192, 256), np.int8)
     assert "(3, 192, 256)" in said(widget)
@@ -103,7 +104,8 @@ def test_arrays_that_the_worker_writes_stay(widget, layers):
     assert "network" in said(widget)
 
 
-def test_place_is_kept(widget, layers):
+def test_place_is_kept(widget, layers, monkeypatch):
+    monkeypatch.setattr(fixed, "_REPEAT_SECONDS", -1.0)  # said each time
     for layer in layers.all():
         for name, value in {
             "scale": (2.0, 3.0),
@@ -117,21 +119,20 @@ def test_place_is_kept(widget, layers):
             assert np.allclose(layer.data_to_world((10, 20)), (5, 10)), name  # pixels of half a metre
             assert [str(unit) for unit in layer.units] == ["meter", "meter"]
             assert layer.name in said(widget)
-            widget.session.fixed._said = ("", 0.0)
         layer.mode = "transform"
         assert str(layer.mode) != "transform"
         if layer.editable and layer.visible:  # else napari refuses it by itself
             assert "moved" in said(widget)
 
 
-def test_layers_are_not_rotated_and_the_view_stays_flat(widget, layers):
+def test_layers_are_not_rotated_and_the_view_stays_flat(widget, layers, monkeypatch):
+    monkeypatch.setattr(fixed, "_REPEAT_SECONDS", -1.0)  # said each time
     from napari.components import _viewer_key_bindings as keys
 
     keys.rotate_layers(widget.viewer)
     assert np.allclose(layers.labels.data_to_world((10, 20)), (5, 10))
     said(widget)
     for act in (keys.toggle_ndisplay, keys.roll_axes, keys.transpose_axes, keys.toggle_grid):
-        widget.session.fixed._said = ("", 0.0)
         act(widget.viewer)
         assert widget.viewer.dims.ndisplay == 2
         assert widget.viewer.dims.order == (0, 1)
@@ -142,7 +143,7 @@ def test_layers_are_not_rotated_and_the_view_stays_flat(widget, layers):
 
 
 def test_what_would_stop_the_drawing_is_put_back_or_said(widget, layers):
-    widget.draw.choose("polygon")
+    widget.board.draw.choose("polygon")
     layers.labels.editable = False
     assert layers.labels.editable
     assert str(layers.labels.mode) == "polygon"
@@ -157,11 +158,11 @@ def test_what_would_stop_the_drawing_is_put_back_or_said(widget, layers):
     assert "hidden" in said(widget)
     stroke(widget, (10, 20), (10, 20), 1)
     assert (on_disk(widget)[10:20, 10:20] == 1).all()
-    widget.draw.choose("brush")
+    widget.board.draw.choose("brush")
     assert layers.labels.visible
     assert str(layers.labels.mode) == "paint"
     layers.points.visible = False
-    widget.draw.choose("point")
+    widget.board.draw.choose("point")
     assert layers.points.visible
     assert str(layers.points.mode) == "add"
     layers.prediction.new_colormap()
@@ -185,9 +186,9 @@ def test_layers_that_are_removed_come_back_with_their_data(widget, layers):
         "convert": convert,
     }
     for i, (how, remove) in enumerate(removals.items()):
-        widget.draw.choose("polygon")
+        widget.board.draw.choose("polygon")
         remove()
-        widget.draw.choose("brush")  # at once, before anything could have been put back
+        widget.board.draw.choose("brush")  # at once, before anything could have been put back
         assert all(any(layer is one for one in shown) for layer in layers.all()), how
         if how != "convert":
             assert [layer.name for layer in shown] == order, how
@@ -220,7 +221,7 @@ def test_order_and_names_are_free(widget, layers, qtbot):
     layers.labels.name = "mine"
     order = list(shown)
     shown.remove(layers.labels)
-    widget.session.present.put_back()
+    widget.session.watch.put_right()
     assert list(shown) == order
     assert layers.labels.name == "mine"
     stroke(widget, (10, 20), (10, 20), 1)
@@ -239,8 +240,8 @@ def test_a_copy_is_not_ours(widget, layers):
     assert "not saved" in said(widget)
     copy = next(one for one in copies if isinstance(one, Labels) and "labels" in one.name)
     shown.selection.active = copy
-    assert widget.draw.tool == ""
-    assert "not learnt" in widget.draw.holding
+    assert widget.board.draw.tool == ""
+    assert "not learnt" in holding(widget)
     copy.data[100:110, 100:110] = 3
     assert (on_disk(widget) >= 0).sum() == 100
     shown.remove(copy)

@@ -54,10 +54,10 @@ def test_in_this_process(scene, orthophoto, tmp_path, qtbot):
     for number in range(_PROJECTS):
         widget.open_path(orthophoto[0], folder=tmp_path / f"{number}.partialseg")
         qtbot.waitUntil(
-            lambda: widget.session is not None or bool(widget.banner.text),
+            lambda: widget.session is not None or bool(widget.board.banner.text),
             timeout=20000,
         )
-        assert not widget.banner.text
+        assert not widget.board.banner.text
         stroke(widget, (10, 20), (10, 20 + number), 1)
         assert (on_disk(widget) == 1).sum() == 10 * (10 + number)
         widget.close_session()

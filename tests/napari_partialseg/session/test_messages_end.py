@@ -22,21 +22,23 @@ def widget(scene, orthophoto, tmp_path):
 @pytest.mark.parametrize("name", ["labels", "points"])
 def test_a_layer_that_is_hidden(widget, name):
     layer = getattr(widget.session.layers, name)
-    widget.banner.say("something else")
+    widget.board.banner.say("something else")
     layer.visible = False
-    assert "hidden" in widget.banner.text
+    assert "hidden" in widget.board.banner.text
     layer.name = "renamed"
     layer.visible = True
-    assert widget.banner.text == "something else"
+    assert widget.board.banner.text == "something else"
     layer.visible = False  # at once again
-    assert "'renamed' are hidden" in widget.banner.text
+    assert "'renamed' are hidden" in widget.board.banner.text
 
 
 def test_a_fill_that_was_too_large(widget):
-    widget.session._whole()
+    widget.session.watch.put_right()
     layer = widget.session.layers.labels
     said = []
-    fill_in_view(layer, widget.session.view.region, None, said.append, lambda text: said.remove(text) if text else 0)
+    fill_in_view(
+        layer, widget.session.watch.view.region, None, said.append, lambda text: said.remove(text) if text else 0
+    )
     import napari_partialseg.session.fill as module
 
     assert LARGEST_FILL > layer.data.size
@@ -63,12 +65,12 @@ def test_a_disk_that_was_full(widget, qtbot, monkeypatch, seen):
         patch.setattr(store_module.ChunkWriter, "_write_chunk", full)
         stroke(widget, (10, 20), (10, 20), 1)
         if seen:
-            qtbot.waitUntil(lambda: "disk is full" in widget.banner.text, timeout=10000)
+            qtbot.waitUntil(lambda: "disk is full" in widget.board.banner.text, timeout=10000)
         else:  # there is room before the window gets to hear of it
             assert not store.flush(10)
     assert store.flush(10)
     QApplication.processEvents()
-    qtbot.waitUntil(lambda: widget.banner.text == "", timeout=10000)  # the thread says so after the flush returns
+    qtbot.waitUntil(lambda: widget.board.banner.text == "", timeout=10000)  # the thread says so after the flush returns
     assert (on_disk(widget)[10:20, 10:20] == 1).all()
 
 
@@ -78,13 +80,13 @@ def test_weights_that_could_not_be_saved(widget):
     kept = widget.session.prepared.entry.folder
     widget.client.received.emit(protocol.Problem(f"{kept}: the map could not be kept (the disk is full)."))
     widget.client.received.emit(protocol.Problem("Memory ran out.", detail="CUDA: tried to allocate 2 GiB"))
-    widget.banner.copy(0)
+    widget.board.banner.copy(0)
     assert QApplication.clipboard().text() == "Memory ran out.\nCUDA: tried to allocate 2 GiB"  # for a bug report
     widget.client.received.emit(protocol.Saved("", 7, complete=True, failed=True))  # the whole map, in memory alone
-    assert "could not be saved" in widget.banner.text
-    assert "could not be kept" in widget.banner.text
+    assert "could not be saved" in widget.board.banner.text
+    assert "could not be kept" in widget.board.banner.text
     widget.client.received.emit(protocol.Saved("", 8, complete=False))
-    assert widget.banner.text == "Memory ran out."
+    assert widget.board.banner.text == "Memory ran out."
 
 
 def test_labels_on_no_data(scene, orthophoto, tmp_path, qtbot):
@@ -97,22 +99,22 @@ def test_labels_on_no_data(scene, orthophoto, tmp_path, qtbot):
         target.write(pixels)
     widget = scene(path, folder=tmp_path / "p.partialseg")
     stroke(widget, (10, 20), (10, 20), 1)
-    qtbot.waitUntil(lambda: "mostly where the image has no data" in widget.banner.text, timeout=10000)
-    line = widget.classes._ignored
+    qtbot.waitUntil(lambda: "mostly where the image has no data" in widget.board.banner.text, timeout=10000)
+    line = widget.board.classes._ignored
     assert not line.isHidden()
-    assert line.text() == "100 labels on no data are not learnt"
+    assert line.text() == "100 labels lie on no data and are not learnt"
     text = "All labels of building lie where the image has no data: draw where there is imagery."
     widget.client.received.emit(protocol.Problem(text))
-    assert widget.banner.text == text  # in the place of the viewer's own
+    assert widget.board.banner.text == text  # in the place of the viewer's own
     stroke(widget, (40, 50), (20, 40), 2)
     qtbot.waitUntil(lambda: line.text().startswith("300 "), timeout=10000)
-    assert widget.banner.text == text
+    assert widget.board.banner.text == text
     stroke(widget, (80, 90), (150, 170), 1)
-    assert widget.banner.text == text  # true of the other class still
+    assert widget.board.banner.text == text  # true of the other class still
     stroke(widget, (100, 110), (150, 170), 2)
-    assert widget.banner.text == ""
+    assert widget.board.banner.text == ""
     assert not line.isHidden()
-    assert int(widget.session.counts()[1]) == 200
+    assert int(widget.session.snapshot().counts[1]) == 200
     for _ in range(4):
-        widget.session.undo()
+        widget.session.labels.undo()
     assert line.isHidden()

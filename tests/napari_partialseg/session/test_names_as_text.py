@@ -43,7 +43,9 @@ def test_a_text_without_markup_shows_the_same(text):
 def test_class_names_in_the_status_bar(scene, orthophoto, tmp_path):
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
     scheme = widget.session.scheme
-    widget.session.set_scheme(replace(scheme, classes=(*scheme.classes[:-1], replace(scheme.classes[-1], name=NAME))))
+    widget.session.labels.set_scheme(
+        replace(scheme, classes=(*scheme.classes[:-1], replace(scheme.classes[-1], name=NAME)))
+    )
     bar = widget.viewer.window._qt_window.statusBar()
     bar.setStatusText(NAME, coordinates=f"class: {NAME}")
     labels = [label for label in bar.findChildren(QLabel) if NAME in label.text()]

@@ -24,18 +24,18 @@ def hexes(points):
 
 def test_points_carry_their_class_itself(widget, qtbot):
     points, labels = widget.session.layers.points, widget.session.layers.labels
-    widget.draw.choose("point")
+    widget.board.draw.choose("point")
     for label, place in ((3, (50, 50)), (1, (50, 100)), (2, (50, 150))):
-        widget.classes.select(label)
+        widget.board.classes.select(label)
         points.add(place)
     classes = lambda: [int(labels.data[place]) for place in ((50, 50), (50, 100), (50, 150))]  # noqa: E731
     assert classes() == [3, 1, 2]  # choosing a class leaves the point just added alone
     colours = list(widget.session.scheme.colours)
     assert hexes(points) == [colours[3], colours[1], colours[2]]
-    widget.classes.rename(3, "Woodland")  # as another's but for its case
-    widget.classes.rename(1, "x")
-    widget.classes.rename(2, "building")  # the old name of class 1
-    widget.classes.set_colour(2, "#123456")
+    widget.board.classes.rename(3, "Woodland")  # as another's but for its case
+    widget.board.classes.rename(1, "x")
+    widget.board.classes.rename(2, "building")  # the old name of class 1
+    widget.board.classes.set_colour(2, "#123456")
     points.add((100, 100))
     assert classes() == [3, 1, 2]
     assert list(points.features["class"]) == [3, 1, 2, 2]
@@ -44,10 +44,10 @@ def test_points_carry_their_class_itself(widget, qtbot):
     assert hexes(points)[3] == "#123456"
     # What is selected takes the class that is chosen, as one step.
     points.selected_data = {0, 1}
-    widget.classes.select(4)
+    widget.board.classes.select(4)
     assert classes() == [4, 4, 2]
     assert list(points.features["class"]) == [4, 4, 2, 2]
-    widget.session.undo()
+    widget.session.labels.undo()
     assert classes() == [3, 1, 2]
     assert sorted(points.features["class"]) == [1, 2, 2, 3]
     stored = on_disk(widget)
@@ -65,8 +65,8 @@ def test_what_lies_outside_stops_nothing(widget):
     session, points, layer = widget.session, widget.session.layers.points, widget.session.layers.labels
     told = []
     session.problem.connect(told.append)
-    widget.draw.choose("point")
-    widget.classes.select(2)
+    widget.board.draw.choose("point")
+    widget.board.classes.select(2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # napari's own, before it tells of the point
         points.add([(50, 50), (-20, 30), (np.nan, 30), (400, 400)])
@@ -80,9 +80,9 @@ def test_what_lies_outside_stops_nothing(widget):
     points._copy_data()
     points._paste_data()  # on the same place: napari tells of none of it
     QTest.qWait(50)
-    assert len(session.labelling.points) == 2
+    assert session.snapshot().points == 2
     points.add((100, 100))
-    widget.draw.choose("brush")
+    widget.board.draw.choose("brush")
     # Oracles: napari's own tools on the same gestures; what is inside stays, the rest is nothing.
     for vertices in ([(-50, -50), (-50, 20), (20, 20), (20, -50)], [(-9, -9), (-9, -2), (-2, -2)]):
         try:
@@ -117,25 +117,25 @@ def test_undo_takes_the_newest_step_with_points_in_hand_or_labels(widget, orthop
     states.append(now())
     stroke(widget, (10, 20), (10, 20), 1)
     done()
-    session.add_labels(
+    session.labels.add(
         np.where(np.arange(192 * 256).reshape(192, 256) % 7 == 0, 2, -1).astype(np.int8), "import", "imported"
     )
     done()
-    widget.classes.select(4)
+    widget.board.classes.select(4)
     points.add([(60.0, 60.0), (100.0, 200.0)])
     done()
     points.data = np.array([[65.0, 65.0], [100.0, 200.0]])
     done()
-    widget.classes.rename(0, "ground")
+    widget.board.classes.rename(0, "ground")
     done()
     stroke(widget, (30, 40), (30, 40), 3)
     done()
-    assert session.remove_origin("imported") > 5000
+    assert session.labels.remove_origin("imported") > 5000
     done()
     points.selected_data = {0, 1}
     points.remove_selected()
     done()
-    widget.classes.remove_last()
+    widget.board.classes.remove_last()
     assert len(session.scheme) == 4
     done()
     session.viewer.layers.selection.active = points
@@ -147,14 +147,14 @@ def test_undo_takes_the_newest_step_with_points_in_hand_or_labels(widget, orthop
         assert (got[0] == states[k][0]).all(), k
         assert got[1:] == states[k][1:], k
         assert (on_disk(widget) == got[0]).all()
-    assert widget.classes.scheme.names == states[0][2]
+    assert widget.board.classes.scheme.names == states[0][2]
     for k in range(1, len(states)):
         layer.redo()
         got = now()
         assert (got[0] == states[k][0]).all(), k
         assert got[1:] == states[k][1:], k
     assert (on_disk(widget) == layer.data).all()
-    assert session.counts().sum() == (layer.data >= 0).sum()
+    assert session.snapshot().labelled == (layer.data >= 0).sum()
 
 
 def test_labels_that_are_no_class_go_back_and_labels_on_no_data_are_counted_apart(scene, tmp_path, orthophoto, qtbot):
@@ -170,16 +170,16 @@ def test_labels_that_are_no_class_go_back_and_labels_on_no_data_are_counted_apar
     session, told = widget.session, []
     session.problem.connect(told.append)
     stroke(widget, (10, 20), (40, 140), 1)
-    qtbot.waitUntil(lambda: session.ignored() > 0)
-    assert (session.counts()[1], session.ignored()) == (900, 100)
+    qtbot.waitUntil(lambda: session.snapshot().ignored > 0)
+    assert (session.snapshot().counts[1], session.snapshot().ignored) == (900, 100)
     assert told == []
     stroke(widget, (30, 40), (5, 15), 2)
     qtbot.waitUntil(lambda: bool(told))
     assert "no data" in told[0]
-    assert session.counts()[2] == 0
+    assert session.snapshot().counts[2] == 0
     session.layers.labels.data[100:110, 100:110] = 100
     session.layers.labels.data[100, 100] = 3
-    session.settle()
+    session.labels.settle()
     assert (session.layers.labels.data[Region(100, 100, 10, 10).slices] >= 0).sum() == 1
     assert "100" in told[-1]
     assert on_disk(widget)[100, 100] == 3

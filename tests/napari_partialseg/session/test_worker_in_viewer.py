@@ -39,15 +39,15 @@ def two_strokes(widget):
 def test_it_learns_what_is_drawn_and_exports_a_map(scene, client, orthophoto, tmp_path, qtbot):
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg", client=client)
     session = widget.session
-    widget.learn.set_config(SMALL)
-    session.start_afresh(replace(SMALL, device=session.config.device))
+    widget.board.learn.set_config(SMALL)
+    session.worker.start_afresh(replace(SMALL, device=session.worker.config.device))
     two_strokes(widget)
     seen = []
-    session.progress.connect(seen.append)
+    session.worker.progress.connect(seen.append)
     widget.train()
     qtbot.waitUntil(lambda: bool(seen) and seen[-1].step >= 160, timeout=120000)
     assert sum(seen[-1].labelled) == 2 * 1600
-    assert len(widget.learn.plot.values) > 1
+    assert len(widget.board.learn.plot.values) > 1
     widget.exporter.export("map", tmp_path / "map.tif")
     qtbot.waitUntil(lambda: "written" in str(widget.viewer.status), timeout=60000)
     with rasterio.open(tmp_path / "map.tif") as written, rasterio.open(orthophoto[0]) as source:
@@ -65,20 +65,20 @@ def test_it_learns_what_is_drawn_and_exports_a_map(scene, client, orthophoto, tm
 def test_a_killed_worker_is_told_and_one_press_restarts_it(scene, client, orthophoto, tmp_path, qtbot):
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg", client=client)
     session = widget.session
-    session.start_afresh(replace(SMALL, device=session.config.device))
+    session.worker.start_afresh(replace(SMALL, device=session.worker.config.device))
     two_strokes(widget)
     seen = []
-    session.progress.connect(seen.append)
+    session.worker.progress.connect(seen.append)
     widget.train()
     qtbot.waitUntil(lambda: bool(seen) and seen[-1].step >= 5, timeout=60000)
     first = client.pid
     os.kill(first, signal.SIGKILL)
-    qtbot.waitUntil(lambda: "Restart it" in widget.banner.text, timeout=20000)
-    assert "labels are safe" in widget.banner.text
+    qtbot.waitUntil(lambda: "Restart it" in widget.board.banner.text, timeout=20000)
+    assert "labels are safe" in widget.board.banner.text
     stroke(widget, (100, 110), (20, 60), 0)  # drawing goes on without a worker
     assert (on_disk(widget) >= 0).sum() == 2 * 1600 + 400
     seen.clear()
-    widget.banner.press()
+    widget.board.banner.press()
     qtbot.waitUntil(lambda: bool(seen) and seen[-1].step >= 3, timeout=60000)
     assert client.pid != first
     assert sum(seen[-1].labelled) == 2 * 1600 + 400
@@ -134,8 +134,8 @@ def test_a_killed_viewer_loses_no_stroke_and_leaves_no_worker(scene, orthophoto,
     assert (labels[10:20, 10:30] == 3).all()
     assert (labels >= 0).sum() == 200
     widget = scene(folder)  # and the project opens again at once
-    assert not widget.banner.text
-    assert widget.session.counts()[3] == 200
+    assert not widget.board.banner.text
+    assert widget.session.snapshot().counts[3] == 200
 
 
 def test_a_second_viewer_opens_for_reading_only(scene, orthophoto, tmp_path):
@@ -144,7 +144,7 @@ def test_a_second_viewer_opens_for_reading_only(scene, orthophoto, tmp_path):
     on_disk(first)
     second = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
     assert second.session.read_only
-    assert "reading only" in second.banner.text
-    assert second.session.counts()[1] == 100
+    assert "reading only" in second.board.banner.text
+    assert second.session.snapshot().counts[1] == 100
     assert not second.session.layers.labels.editable
-    assert not second.learn._train.isEnabled()
+    assert not second.board.learn._train.isEnabled()

@@ -1,0 +1,81 @@
+"""The panels of the dock, made and laid out; what happens when something is pressed is wired elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from annotations.classes import LANDCOVER_AI
+from napari_partialseg.panels.banner import Banner
+from napari_partialseg.panels.classes import ClassesPanel
+from napari_partialseg.panels.draw import DrawPanel
+from napari_partialseg.panels.export import ExportPanel
+from napari_partialseg.panels.image import ImagePanel
+from napari_partialseg.panels.layout import Header, PanelLayout
+from napari_partialseg.panels.learn import LearnPanel
+from napari_partialseg.panels.masks import MasksPanel
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+__all__ = ["Board", "lay_out"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """All panels.
+
+    Parameters
+    ----------
+    header : Header
+        What is open, and the buttons that open something else.
+    banner : Banner
+        What went wrong, and the way out.
+    image : ImagePanel
+        The bands.
+    classes : ClassesPanel
+        The classes.
+    draw : DrawPanel
+        The tools.
+    learn : LearnPanel
+        Training.
+    masks : MasksPanel
+        Random and imported labels.
+    exports : ExportPanel
+        Files for a GIS.
+    layout : PanelLayout
+        What holds them.
+    """
+
+    header: Header
+    banner: Banner
+    image: ImagePanel
+    classes: ClassesPanel
+    draw: DrawPanel
+    learn: LearnPanel
+    masks: MasksPanel
+    exports: ExportPanel
+    layout: PanelLayout
+
+
+def lay_out(dock: QWidget) -> Board:
+    """Make the panels and lay them out in the dock."""
+    header, banner, image, classes = Header(), Banner(), ImagePanel(), ClassesPanel(LANDCOVER_AI)
+    draw, learn, masks, exports = DrawPanel(), LearnPanel(), MasksPanel(), ExportPanel()
+    layout = PanelLayout(
+        dock,
+        above=(header, banner),
+        sections=(
+            ("Image", image, False),
+            ("Classes", classes, True),
+            ("Draw", draw, True),
+            ("Learn", learn, True),
+            ("Random and imported labels", masks, False),
+            ("Export", exports, False),
+        ),
+        below=(learn.controls,),
+    )
+    exports.begun.connect(lambda: layout.bring_into_view(exports.last))
+    for panel in (image, classes):
+        panel.refused.connect(banner.say)
+    return Board(header, banner, image, classes, draw, learn, masks, exports, layout)
