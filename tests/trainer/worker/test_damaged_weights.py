@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -301,11 +302,11 @@ def test_reading_alone_moves_nothing(tmp_path):
 
 
 def test_a_save_that_fails_is_tied_to_its_request_and_the_map_is_told(work):
-    session, sent = opened(work, protocol.Train())
+    weights = work.folder / "field.tif" / "weights"  # below a file: no folder can be made there
+    session, sent = opened(replace(work, message=replace(work.message, weights=str(weights))), protocol.Train())
+    assert session.snapshot().weights == weights
     while session.snapshot().step < 3:
         session.work()
-    weights = session.snapshot().weights
-    weights.write_bytes(b"")  # a file, where the folder would be made
     sent.clear()
     session.handle(protocol.Save())
     assert [type(m) for m in sent] == [protocol.Problem]
@@ -316,5 +317,5 @@ def test_a_save_that_fails_is_tied_to_its_request_and_the_map_is_told(work):
     assert sent[-1].complete
     assert sent[-1].checkpoint == ""
     assert next(m for m in sent if isinstance(m, protocol.Problem) and m.about == "PredictAll")
-    assert weights.is_file()
+    assert not weights.exists()
     assert len(SCHEME) == 3
