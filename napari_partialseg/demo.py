@@ -131,7 +131,7 @@ def _play(script: Script) -> int:
         scene.viewer.close()
     (script.output / "scores.json").write_text(json.dumps(_scores(script, played), indent=1))
     _report(script, played)
-    return 0 if played.labels_kept and played.first_prediction_seconds is not None else 1
+    return 0 if played.labels_kept and played.first_prediction_seconds is not None else 2
 
 
 def _scores(script: Script, played: Played) -> dict[str, object]:
