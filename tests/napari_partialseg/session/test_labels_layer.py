@@ -191,6 +191,7 @@ def test_labels_in_the_file_beyond_the_scheme_are_told(widget, tmp_path, qtbot):
 
 
 def test_keys_choose_classes(widget):
-    widget._keys.press("4")
-    assert widget.session.layers.labels.selected_label == 3
+    labels = widget.session.layers.labels
+    next(act for key, act in labels.keymap.items() if str(key) == "4")(labels)
+    assert labels.selected_label == 3
     assert widget.board.classes.index == 3
