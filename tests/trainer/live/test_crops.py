@@ -41,7 +41,7 @@ class Image:
 
 def crops_of(image, normalisation=PLAIN):
     cache = BlockCache(image)
-    return LiveCrops(cache, Pyramid(cache), normalisation, choose_precision(DeviceConfig(device="cpu")))
+    return LiveCrops(cache, Pyramid(cache), normalisation, choose_precision(DeviceConfig(device="cpu", threads=1)))
 
 
 @settings(max_examples=25, deadline=None)
@@ -68,7 +68,7 @@ def test_image_and_labels_of_a_crop_are_of_one_place(seed, level):
 def test_without_coarser_resolutions_every_crop_is_fine():
     index = LabelIndex(SHAPE, 1)
     index.update(Region(60, 60, 20, 20), np.zeros((20, 20), np.int8))
-    alone = LiveCrops(BlockCache(Image()), None, PLAIN, choose_precision(DeviceConfig(device="cpu")))
+    alone = LiveCrops(BlockCache(Image()), None, PLAIN, choose_precision(DeviceConfig(device="cpu", threads=1)))
     images, _ = alone.around_labels(index, LIVE, 3, np.random.default_rng(0))
     assert np.array_equal(np.diff(images.numpy()[0, 0].astype(int), axis=0) % 256, np.ones((31, 32)))
 
@@ -87,7 +87,7 @@ def test_probes_are_the_same_for_a_seed_normalised_and_where_the_image_has_data(
 def test_statistics_are_plain_means_over_all_batches():
     model = nn.Sequential(nn.BatchNorm2d(2, momentum=0.01))
     batches = [torch.full((2, 2, 4, 4), value) + torch.randn(2, 2, 4, 4) for value in (0.0, 6.0)]
-    measure_statistics(model, batches, choose_precision(DeviceConfig(device="cpu")))
+    measure_statistics(model, batches, choose_precision(DeviceConfig(device="cpu", threads=1)))
     expected = torch.stack([batch.mean(dim=(0, 2, 3)) for batch in batches]).mean(dim=0)
     assert not model.training
     assert model[0].running_mean.tolist() == pytest.approx(expected.tolist(), abs=1e-5)
