@@ -175,8 +175,8 @@ class ViewerDriver:
         wait_until(lambda: opened, 60, "the worker to be ready")
         self.wait(1.0)
         self.labels = session.layers.labels.data
-        self.prediction = session.prepared.prediction
-        self.confidence = session.prepared.confidence
+        self.prediction = session.opened_image.prediction
+        self.confidence = session.opened_image.confidence
 
     def _progress(self, message: protocol.Progress) -> None:
         self.step = message.step
@@ -199,7 +199,7 @@ class ViewerDriver:
 
     def train(self) -> None:
         """Press Train, once all strokes are on disk."""
-        self._wait_until(lambda: self._session.prepared.store.flush(0.0), 30, "the labels to be saved")
+        self._wait_until(lambda: self._session.opened_image.store.flush(0.0), 30, "the labels to be saved")
         self._scene.widget.train()
 
     def wait(self, seconds: float) -> None:

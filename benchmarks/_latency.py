@@ -47,7 +47,7 @@ class Latency:
         assert session is not None
         self.first: list[float] = []
         self.whole: list[float] = []
-        self._view = session.watch.view.region().clipped(session.prepared.ortho.shape)
+        self._view = session.watch.view.region().clipped(session.opened_image.ortho.shape)
         self._waiting: list[_Stroke] = []
         self._revision = session.snapshot().learning.revision
         session.labels.changed.connect(self._stroke)

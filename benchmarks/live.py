@@ -236,10 +236,10 @@ def whole_pass(scene: Scene) -> dict[str, float]:
         QTest.qWait(200)
         peak = max(peak, psutil.Process(scene.widget.client.pid).memory_info().rss)
     seconds = time.perf_counter() - started
-    height, width = session.prepared.ortho.shape
+    height, width = session.opened_image.ortho.shape
     block = session.worker.config.predict.block
     margin = 2 * 112  # what a network of five levels reaches, on both sides
-    weights = session.prepared.project.files.weights.best
+    weights = session.opened_image.project.files.weights.best
     scene.widget.client.send(protocol.Stop())
     QTest.qWait(500)
     told = subprocess.run(
@@ -280,7 +280,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     QTest.qWait(1500)
     figures["idle"], _ = measure(scene, min(options.seconds, 10), paint=False)
     figures["painting_without_training"], _ = measure(scene, min(options.seconds, 30), paint=True)
-    shown = session.watch.view.region().clipped(session.prepared.ortho.shape)
+    shown = session.watch.view.region().clipped(session.opened_image.ortho.shape)
     seen = tones(image)[shown.slices]
     session.layers.labels.data[...] = -1  # what was painted says nothing
     session.labels.settle()

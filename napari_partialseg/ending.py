@@ -28,7 +28,7 @@ def save_or_ask(session: Session, parent: QWidget) -> None:
     """
     retry, discard = QMessageBox.StandardButton.Retry, QMessageBox.StandardButton.Discard
     session.labels.settle()
-    store = session.prepared.store
+    store = session.opened_image.store
     while not store.flush(_SAVE_SECONDS):
         why = store.last_error or "The disk is slow."
         text = as_text(f"{why}\n\nMake room and try again; else the last strokes are lost.")

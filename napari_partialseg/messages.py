@@ -75,8 +75,8 @@ class Messages(QObject):
         if "where the image has no data" in text:  # by the worker, or at once by the viewer
             self._banner.say(text, cause=_NO_DATA)
             return
-        prepared = session.prepared
-        kept = text.startswith((str(prepared.project.weights), str(prepared.entry.folder)))
+        opened_image = session.opened_image
+        kept = text.startswith((str(opened_image.project.weights), str(opened_image.entry.folder)))
         self._banner.say(text, cause=_WEIGHTS if kept else _SESSION, alone=False)
 
     def _labels_changed(self) -> None:

@@ -148,7 +148,7 @@ def play(scene: Scene, script: Script, say: Callable[[str], None] = print) -> Pl
     labelled = _draw_strokes(scene, session, script)
     share = labelled / script.truth.size
     say(f"drew {script.strokes} strokes per class: {labelled:,} pixels labelled ({share:.2%})")
-    wait_until(lambda: session.prepared.store.flush(0.0), 30, "the labels to be saved")
+    wait_until(lambda: session.opened_image.store.flush(0.0), 30, "the labels to be saved")
     moments, first = _train(scene, session, script, say)
     labels_kept, prediction_kept = _open_again(scene, session, script)
     return Played(labelled, moments, first, labels_kept, prediction_kept, tuple(problems))
@@ -202,7 +202,7 @@ def _train(
 def _look(session: Session, script: Script, seconds: float) -> Moment:
     if not script.has_truth:
         return Moment(seconds, session.worker.learning.step)
-    shown, n = np.array(session.prepared.prediction), len(session.scheme)
+    shown, n = np.array(session.opened_image.prediction), len(session.scheme)
     ious = tuple(float(value) for value in class_iou(shown, script.truth, n))
     return Moment(seconds, session.worker.learning.step, mean_iou(shown, script.truth, n), ious)
 
@@ -214,11 +214,11 @@ def _open_again(scene: Scene, session: Session, script: Script) -> tuple[bool, b
     session.worker.saved.connect(saved.append)
     widget.board.learn.pause.emit()
     wait_until(lambda: saved, 60, "the network to be saved")
-    labels, prediction = np.array(session.prepared.labels), np.array(session.prepared.prediction)
-    folder = session.prepared.project.folder
+    labels, prediction = np.array(session.opened_image.labels), np.array(session.opened_image.prediction)
+    folder = session.opened_image.project.folder
     widget.close_session()
     widget.open_path(folder)
-    again = _opened(scene, 60).prepared
+    again = _opened(scene, 60).opened_image
     QTest.qWait(500)  # for the screenshot
     scene.viewer.screenshot(str(script.output / "reopened.png"), canvas_only=False, flash=False)
     same = np.asarray(again.prediction) == prediction

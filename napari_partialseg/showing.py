@@ -62,7 +62,7 @@ class Showing(QObject):
         self._board.learn.set_ready(not session.read_only)
         self._show_scheme()
         self._show_counts()
-        self._board.image.set_image(session.prepared.ortho, editable=not session.read_only)
+        self._board.image.set_image(session.opened_image.ortho, editable=not session.read_only)
         if session.read_only:
             self._board.learn.show_state("stopped", "open for reading only")
         self._board.classes.select(0)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from annotations.classes import ClassScheme
     from annotations.images.band_roles import BandRoles
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["PartialSegWidget"]
 
@@ -166,22 +166,22 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         else:
             self._messages.not_opened(text)
 
-    def _take_up(self, prepared: Prepared, wanted: Wanted) -> None:
+    def _take_up(self, opened_image: OpenedImage, wanted: Wanted) -> None:
         """Open a session with what was read."""
         self._dock.find_window()
-        self.session = Session(self.viewer, prepared, self.client, wanted.image, self)
+        self.session = Session(self.viewer, opened_image, self.client, wanted.image, self)
         try:
             self._follow(self.session)
         except BaseException:
             self._let_go()
             raise
-        if prepared.note:
-            self._messages.note(prepared.note)
+        if opened_image.note:
+            self._messages.note(opened_image.note)
         dropped, self._scheme_wanted = self._scheme_wanted, None
         if dropped is not None and dropped != self.session.scheme:
             self._messages.note(
-                f"{prepared.project.folder.name} has classes of its own, which are shown now; those edited before it "
-                "was opened are not used."
+                f"{opened_image.project.folder.name} has classes of its own, which are shown now; those edited "
+                "before it was opened are not used."
             )
         if wanted.truth is not None:
             self.mask_desk.load_truth(wanted.truth)
@@ -221,10 +221,10 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         """Use the image's bands otherwise: it is closed and opened again, here and in the worker."""
         if self.session is None or self.session.read_only:
             return
-        prepared = self.session.prepared
-        path, folder = prepared.ortho.path, prepared.project.folder
+        opened_image = self.session.opened_image
+        path, folder = opened_image.ortho.path, opened_image.project.folder
         try:
-            prepared.project.set_roles(prepared.entry.id, roles)
+            opened_image.project.set_roles(opened_image.entry.id, roles)
         except PartialSegError as error:
             self.board.banner.say(str(error))
             return

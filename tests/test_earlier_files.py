@@ -26,7 +26,7 @@ from trainer.config import AugmentConfig, DeviceConfig, FitConfig, ModelConfig, 
 from trainer.fit.events import Started
 from trainer.fit.loop import fit
 from trainer.fit.resume import BEST, LAST
-from trainer.opened.prepare import prepare
+from trainer.opened.open_image import open_image
 from trainer.worker.session import LiveSession
 
 ARCHIVE = Path(__file__).parent / "data" / "earlier-0.1.0.zip"
@@ -58,7 +58,7 @@ def threads():
 
 def test_a_project_opens_as_it_was_left(earlier):
     expected = np.load(earlier / "expected.npz")
-    opened = prepare(earlier / "field.partialseg")
+    opened = open_image(earlier / "field.partialseg")
     try:
         assert not opened.read_only
         assert opened.note == ""
@@ -79,7 +79,7 @@ def test_a_project_opens_as_it_was_left(earlier):
 
 
 def test_its_network_goes_on_learning(earlier):
-    opened = prepare(earlier / "field.partialseg")
+    opened = open_image(earlier / "field.partialseg")
     entry, project = opened.entry, opened.project
     sent = []
     session = LiveSession(sent.append)

@@ -79,7 +79,7 @@ class Exporter(Desk):
         if session is None:
             return
         needs, learning = kind in NEEDS_PREDICTION, session.worker.learning
-        if needs and not learning.step and not session.prepared.has_prediction:
+        if needs and not learning.step and not session.opened_image.has_prediction:
             self.failed.emit("There is no map to export yet: draw strokes of two classes and press Train first.")
             return
         try:
@@ -117,7 +117,7 @@ class Exporter(Desk):
     def _ask(self, kind: str) -> None:
         if self.session is None:
             return
-        ortho = self.session.prepared.ortho
+        ortho = self.session.opened_image.ortho
         text, kinds, _ = KINDS[kind]
         start = ortho.path.with_name(f"{ortho.name}_{kind}")
         chosen, chosen_filter = _choose_name(self._panel, text.rstrip("…"), str(start), kinds)
@@ -158,7 +158,7 @@ class Exporter(Desk):
         session = self.session
         if session is None:
             return ()
-        return (*protected_files(session.prepared), *self._masks())
+        return (*protected_files(session.opened_image), *self._masks())
 
     def _masks(self) -> tuple[Path, ...]:
         """Return the files of truth and imported labels."""
@@ -222,7 +222,7 @@ class Exporter(Desk):
             return
         # A copy: training goes on meanwhile, and the file shall hold one state of the map.
         step, checkpoint = self._complete or (None, None)
-        content = Content.of(kind, self.session.prepared, step=step, checkpoint=checkpoint, protected=self._masks())
+        content = Content.of(kind, self.session.opened_image, step=step, checkpoint=checkpoint, protected=self._masks())
         self._panel.show_busy(f"writing {shown(path.name)}")
         self._start(
             lambda **tools: write(path, content, **tools),

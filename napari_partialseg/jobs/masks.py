@@ -110,7 +110,7 @@ class MaskDesk(Desk):
         if self.session is None:
             return
         self.session.spare(Path(path))
-        ortho, n = self.session.prepared.ortho, len(self.session.scheme)
+        ortho, n = self.session.opened_image.ortho, len(self.session.scheme)
         known = str(path) in self._aligned
 
         def read(**tools: Any) -> Any:

@@ -11,7 +11,7 @@ from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
 from napari_partialseg.job import Job
-from trainer.opened.prepare import Prepared, prepare
+from trainer.opened.open_image import OpenedImage, open_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,8 +70,8 @@ class Opener(QObject):
     let_go : callable
         Saves and closes the open session.
     take_up : callable
-        Takes (prepared, wanted) and opens a session with it; whatever it raises, it leaves nothing behind but what it
-        was given.
+        Takes (opened_image, wanted) and opens a session with it; whatever it raises, it leaves nothing behind but
+        what it was given.
 
     Signals
     -------
@@ -88,7 +88,7 @@ class Opener(QObject):
         self,
         current: Callable[[], Session | None],
         let_go: Callable[[], None],
-        take_up: Callable[[Prepared, Wanted], None],
+        take_up: Callable[[OpenedImage, Wanted], None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -111,14 +111,14 @@ class Opener(QObject):
             wanted = replace(wanted, training=True)
         self.reading, self.part = wanted, 0.0
 
-        def read(**tools: Any) -> Prepared:
+        def read(**tools: Any) -> OpenedImage:
             if before is not None:  # it may hold the same project a moment longer
                 before.wait()
-            return prepare(wanted.path, folder=wanted.folder, scheme=scheme, **tools)
+            return open_image(wanted.path, folder=wanted.folder, scheme=scheme, **tools)
 
-        job = self.job = Job(read, self, dropped=Prepared.close)
+        job = self.job = Job(read, self, dropped=OpenedImage.close)
         job.progress.connect(self._progress)
-        job.done.connect(lambda prepared: self._ready(prepared, wanted))
+        job.done.connect(lambda opened_image: self._ready(opened_image, wanted))
         job.failed.connect(lambda text: self._fail(text, job.error, wanted))
         job.start()
         self.changed.emit()
@@ -138,15 +138,15 @@ class Opener(QObject):
         self.part = part
         self.changed.emit()
 
-    def _ready(self, prepared: Prepared, wanted: Wanted) -> None:
+    def _ready(self, opened_image: OpenedImage, wanted: Wanted) -> None:
         session = self._current()
         if session is not None:
             self._back = _wanted_again(session)
             self._let_go()
         try:
-            self._take_up(prepared, wanted)
+            self._take_up(opened_image, wanted)
         except Exception as error:
-            prepared.close()
+            opened_image.close()
             self._fail(str(error), error, wanted)
             return
         self.reading = self._back = None
@@ -170,7 +170,7 @@ class Opener(QObject):
 def _holds(session: Session, wanted: Wanted) -> bool:
     if session.read_only:
         return False
-    return _real(home_of(wanted.path, wanted.folder)) == _real(session.prepared.project.folder)
+    return _real(home_of(wanted.path, wanted.folder)) == _real(session.opened_image.project.folder)
 
 
 def _wanted_again(session: Session) -> Wanted:

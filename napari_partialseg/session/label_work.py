@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from annotations.labels.change import Change
     from napari_partialseg.session.layers import SessionLayers
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["LabelWork"]
 
@@ -42,7 +42,7 @@ class LabelWork(QObject):
         Which shows the layers.
     layers : SessionLayers
         The layers of the session.
-    prepared : Prepared
+    opened_image : OpenedImage
         What is open.
 
     Signals
@@ -68,21 +68,21 @@ class LabelWork(QObject):
     _not_written = Signal(str)
 
     def __init__(
-        self, viewer: Viewer, layers: SessionLayers, prepared: Prepared, parent: QObject | None = None
+        self, viewer: Viewer, layers: SessionLayers, opened_image: OpenedImage, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._layers = layers
-        self._prepared = prepared
-        self._labelling = _labelling(prepared, self.problem.emit)
+        self._opened_image = opened_image
+        self._labelling = _labelling(opened_image, self.problem.emit)
         self._tracker: LabelTracker | None = None
         self._points: PointKeeper | None = None
         with ExitStack() as ends:
-            self._counts = LabelCounter(prepared.labels, prepared.ortho, self)
+            self._counts = LabelCounter(opened_image.labels, opened_image.ortho, self)
             ends.callback(self._counts.stop)
             self._counts.changed.connect(self.changed)
             self._counts.hint.connect(self.problem)
-            if not prepared.read_only:
+            if not opened_image.read_only:
                 self._follow_layers(ends)
             self._filler = Filler(self)
             self._ends = ends.pop_all()
@@ -104,8 +104,8 @@ class LabelWork(QObject):
         # The store calls from its writer thread; queued signals bring that to this one.
         self._written.connect(self.written, Qt.ConnectionType.QueuedConnection)
         self._not_written.connect(self.not_written, Qt.ConnectionType.QueuedConnection)
-        self._prepared.store.tell(self._written.emit, lambda error: self._not_written.emit(str(error)))
-        ends.callback(self._prepared.store.tell)
+        self._opened_image.store.tell(self._written.emit, lambda error: self._not_written.emit(str(error)))
+        ends.callback(self._opened_image.store.tell)
 
     # ----------------------------------------------------------------------------------------------- what there is
 
@@ -179,7 +179,7 @@ class LabelWork(QObject):
 
     def adopt(self, other: Any) -> None:
         """Take over what was put in the place of the labels' array, as one edit; refuse what labels cannot be."""
-        layer, labels = self._layers.labels, self._prepared.labels
+        layer, labels = self._layers.labels, self._opened_image.labels
         self.settle()
         try:
             region, count = take_over(labels, other, len(self.scheme), layer.name)
@@ -244,16 +244,16 @@ class LabelWork(QObject):
             self._points.deselect()
 
 
-def _labelling(prepared: Prepared, tell: Callable[[str], None]) -> Labelling:
-    writable = not prepared.read_only
+def _labelling(opened_image: OpenedImage, tell: Callable[[str], None]) -> Labelling:
+    writable = not opened_image.read_only
     return Labelling(
-        prepared.labels,
-        prepared.strokes,
-        prepared.project.scheme,
-        prepared.points,
-        store=prepared.store if writable else None,
-        project=prepared.project if writable else None,
-        next_number=prepared.store.next_number(),
-        known=prepared.store.strokes(),
+        opened_image.labels,
+        opened_image.strokes,
+        opened_image.project.scheme,
+        opened_image.points,
+        store=opened_image.store if writable else None,
+        project=opened_image.project if writable else None,
+        next_number=opened_image.store.next_number(),
+        known=opened_image.store.strokes(),
         tell=tell,
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from napari_partialseg.session.layers import SessionLayers
     from trainer import protocol
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["LayerWatch"]
 
@@ -40,7 +40,7 @@ class LayerWatch(QObject):
         Which shows the layers.
     layers : SessionLayers
         The layers of the session, in the viewer already.
-    prepared : Prepared
+    opened_image : OpenedImage
         What is open: its classes and map, and whether anything may be drawn.
     send : callable
         Takes messages for the worker.
@@ -66,18 +66,18 @@ class LayerWatch(QObject):
         self,
         viewer: Viewer,
         layers: SessionLayers,
-        prepared: Prepared,
+        opened_image: OpenedImage,
         send: Callable[[protocol.Message], object],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         with ExitStack() as ends:
-            self._keep_colours(layers, prepared.project.scheme, ends)
-            self._follow_view(viewer, layers, prepared, ends)
-            if prepared.read_only:
+            self._keep_colours(layers, opened_image.project.scheme, ends)
+            self._follow_view(viewer, layers, opened_image, ends)
+            if opened_image.read_only:
                 layers.labels.editable = False
                 layers.points.editable = False
-            self._keep_layers(viewer, layers, ends, read_only=prepared.read_only)
+            self._keep_layers(viewer, layers, ends, read_only=opened_image.read_only)
             self.hand = Hand(viewer, layers, self.class_taken.emit, self.put_right, self)
             ends.callback(self.hand.stop)
             ends.callback(LayerHelp(viewer, layers).stop)
@@ -92,13 +92,13 @@ class LayerWatch(QObject):
         ends.callback(prediction.stop)
         self._guards = (labels, prediction)
 
-    def _follow_view(self, viewer: Viewer, layers: SessionLayers, prepared: Prepared, ends: ExitStack) -> None:
+    def _follow_view(self, viewer: Viewer, layers: SessionLayers, opened_image: OpenedImage, ends: ExitStack) -> None:
         self.tiles = TilePainter(layers, self)
         ends.callback(self.tiles.stop)
         scale = layers.labels.scale
         self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
         ends.callback(self.view.stop)
-        fill_in_view(layers.labels, self.view.region, prepared.prediction, self.problem.emit, self.over.emit)
+        fill_in_view(layers.labels, self.view.region, opened_image.prediction, self.problem.emit, self.over.emit)
 
     def _keep_layers(self, viewer: Viewer, layers: SessionLayers, ends: ExitStack, *, read_only: bool) -> None:
         self._present = PresentLayers(viewer, layers, self.problem.emit, self)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from annotations.region import Region
     from napari_partialseg.session.hand import Hand
     from napari_partialseg.session.worker_client import WorkerClient
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["Session"]
 
@@ -41,7 +41,7 @@ class Session(QObject):
     ----------
     viewer : Viewer
         Where it is shown.
-    prepared : Prepared
+    opened_image : OpenedImage
         What is open; it is closed with the session.
     client : WorkerClient
         The worker's process.
@@ -79,7 +79,7 @@ class Session(QObject):
     def __init__(
         self,
         viewer: Viewer,
-        prepared: Prepared,
+        opened_image: OpenedImage,
         client: WorkerClient,
         image: Image | None = None,
         parent: QObject | None = None,
@@ -87,7 +87,7 @@ class Session(QObject):
         super().__init__(parent)
         # napari hands plugins a proxy; layers compare by `is`
         self.viewer: Viewer = getattr(viewer, "__wrapped__", viewer)
-        self.prepared = prepared
+        self.opened_image = opened_image
         self.client = client
         self._truth: NDArray[np.int8] | None = None
         self._mask_files: set[Path] = set()
@@ -106,14 +106,14 @@ class Session(QObject):
 
     def _begin(self, image: Image | None, ends: ExitStack) -> None:
         """Make the parts; what was begun of them is ended where one cannot be."""
-        prepared = self.prepared
-        self.layers = _layers_of(prepared, image)
+        opened_image = self.opened_image
+        self.layers = _layers_of(opened_image, image)
         _add_layers(self.viewer, self.layers, image)
-        self.watch = LayerWatch(self.viewer, self.layers, prepared, self.client.send, self)
+        self.watch = LayerWatch(self.viewer, self.layers, opened_image, self.client.send, self)
         ends.callback(self.watch.stop)
-        self.labels = LabelWork(self.viewer, self.layers, prepared, self)
+        self.labels = LabelWork(self.viewer, self.layers, opened_image, self)
         ends.callback(self.labels.stop)
-        self.worker = WorkerLink(self.client, prepared, self.watch.view.message, self)
+        self.worker = WorkerLink(self.client, opened_image, self.watch.view.message, self)
         self._connect()
         if not self.read_only:
             ends.callback(self.worker.stop)
@@ -136,12 +136,12 @@ class Session(QObject):
     @property
     def read_only(self) -> bool:
         """Whether nothing may be changed here."""
-        return self.prepared.read_only
+        return self.opened_image.read_only
 
     @property
     def scheme(self) -> ClassScheme:
         """The classes."""
-        return self.prepared.project.scheme
+        return self.opened_image.project.scheme
 
     @property
     def hand(self) -> Hand:
@@ -160,14 +160,14 @@ class Session(QObject):
 
     def snapshot(self) -> Snapshot:
         """Return what it is now."""
-        prepared, labels = self.prepared, self.labels
-        error = prepared.store.last_error
+        opened_image, labels = self.opened_image, self.labels
+        error = opened_image.store.last_error
         return Snapshot(
-            name=prepared.ortho.name,
-            image=prepared.ortho.path,
-            project=prepared.project.folder,
-            shape=prepared.ortho.shape,
-            bands=prepared.ortho.bands,
+            name=opened_image.ortho.name,
+            image=opened_image.ortho.path,
+            project=opened_image.project.folder,
+            shape=opened_image.ortho.shape,
+            bands=opened_image.ortho.bands,
             read_only=self.read_only,
             scheme=self.scheme,
             counts=labels.counts(),
@@ -186,7 +186,7 @@ class Session(QObject):
         if truth is None:
             return None
         step = max(1, int(np.sqrt(truth.size / _SCORED_PIXELS)))
-        prediction = np.asarray(self.prepared.prediction[::step, ::step])
+        prediction = np.asarray(self.opened_image.prediction[::step, ::step])
         value = mean_iou(prediction, truth[::step, ::step], len(self.scheme), missing_is_wrong=False)
         return None if np.isnan(value) else value
 
@@ -205,9 +205,9 @@ class Session(QObject):
         if self.read_only:
             return "open for reading only: there is nothing to save"
         self.labels.settle()
-        store = self.prepared.store
+        store = self.opened_image.store
         if store.flush(_SAVE_SECONDS):
-            return f"all labels are saved in {self.prepared.project.folder.name}"
+            return f"all labels are saved in {self.opened_image.project.folder.name}"
         return f"not saved yet: {store.last_error or 'the disk is slow'}; it is being tried on"
 
     def close(self, *, remove_layers: bool = False) -> None:
@@ -220,7 +220,7 @@ class Session(QObject):
             for layer in self.layers.all():
                 if layer in self.viewer.layers:
                     self.viewer.layers.remove(layer)
-        self.prepared.close()
+        self.opened_image.close()
 
     def _show_scheme(self) -> None:
         self.watch.set_scheme(self.labels.scheme)
@@ -232,14 +232,14 @@ class Session(QObject):
         self.worker.tell_labels(region)
 
 
-def _layers_of(prepared: Prepared, image: Image | None) -> SessionLayers:
+def _layers_of(opened_image: OpenedImage, image: Image | None) -> SessionLayers:
     return make_layers(
-        prepared.ortho,
-        prepared.levels,
-        prepared.project.scheme,
-        prepared.labels,
-        prepared.prediction,
-        prepared.confidence,
+        opened_image.ortho,
+        opened_image.levels,
+        opened_image.project.scheme,
+        opened_image.labels,
+        opened_image.prediction,
+        opened_image.confidence,
         image,
     )
 

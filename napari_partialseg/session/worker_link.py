@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from annotations.region import Region
     from napari_partialseg.session.worker_client import WorkerClient
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["Learning", "WorkerLink"]
 
@@ -51,7 +51,7 @@ class WorkerLink(QObject):
     ----------
     client : WorkerClient
         The worker's process.
-    prepared : Prepared
+    opened_image : OpenedImage
         What is open.
     view : callable
         Returns what the worker should know of the view.
@@ -80,15 +80,15 @@ class WorkerLink(QObject):
     def __init__(
         self,
         client: WorkerClient,
-        prepared: Prepared,
+        opened_image: OpenedImage,
         view: Callable[[], protocol.ViewChanged],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._client = client
-        self._prepared = prepared
+        self._opened_image = opened_image
         self._view = view
-        self._config = from_plain(WorkConfig, prepared.project.config)
+        self._config = from_plain(WorkConfig, opened_image.project.config)
         self._learning = Learning()
 
     @property
@@ -115,7 +115,7 @@ class WorkerLink(QObject):
     def open(self) -> None:
         """Have the worker open this orthophoto; one that died starts again, and goes on from its last checkpoint."""
         self._client.start()
-        self._client.send(open_message(self._prepared, self._config))
+        self._client.send(open_message(self._opened_image, self._config))
         self.tell_view()
         if self._learning.wanted:
             self._client.send(protocol.Train())
@@ -141,7 +141,7 @@ class WorkerLink(QObject):
     def start_afresh(self, config: WorkConfig) -> None:
         """Begin with new weights and this configuration; the old checkpoint is kept."""
         self._config = config
-        self._prepared.project.set_config(to_plain(config))
+        self._opened_image.project.set_config(to_plain(config))
         self._client.send(protocol.StartAfresh(to_plain(config)))
         if self._learning.wanted:
             self._client.send(protocol.Train())

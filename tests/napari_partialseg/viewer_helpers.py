@@ -58,7 +58,7 @@ def stroke(widget, rows, columns, label):
 def on_disk(widget):
     """Return the labels as they are on disk, once everything is written."""
     QApplication.processEvents()
-    held = widget.session.prepared
+    held = widget.session.opened_image
     assert held.store.flush(10)
     mask = SparseMask.open(held.entry.folder / "labels.zarr")
     return mask.read(Region.whole(mask.shape))

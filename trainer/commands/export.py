@@ -16,13 +16,13 @@ from trainer.command_line import exit_status
 from trainer.commands.projects import given_project
 from trainer.commands.targets import may_write
 from trainer.opened.export import NEEDS_PREDICTION, Content, protected_files, write
-from trainer.opened.prepare import prepare
+from trainer.opened.open_image import open_image
 from trainer.parsing import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["Export", "export", "main"]
 
@@ -72,7 +72,7 @@ def _wanted(command: Export) -> list[tuple[str, Path]]:
     return wanted
 
 
-def _checked(wanted: list[tuple[str, Path]], prepared: Prepared, *, overwrite: bool) -> list[tuple[str, Path]]:
+def _checked(wanted: list[tuple[str, Path]], opened: OpenedImage, *, overwrite: bool) -> list[tuple[str, Path]]:
     """Return the files with absolute paths; raises where one may not be written, or is another one too."""
     places = [os.path.realpath(path.expanduser()) for _, path in wanted]
     targets = []
@@ -84,14 +84,14 @@ def _checked(wanted: list[tuple[str, Path]], prepared: Prepared, *, overwrite: b
             path,
             endings=POLYGONS if kind == "polygons" else GEOTIFF,
             overwrite=overwrite,
-            protected=(*protected_files(prepared), *rasters),
+            protected=(*protected_files(opened), *rasters),
             beside=(".aux.xml", ".qml") if kind == "map" else (),
         )
         targets.append((kind, target))
     return targets
 
 
-def _complete(prepared: Prepared, project: Path) -> tuple[int | None, Path | None]:
+def _complete(opened: OpenedImage, project: Path) -> tuple[int | None, Path | None]:
     """See that there is a whole map; return the step and the file of the network that made it, where known.
 
     Raises
@@ -99,17 +99,17 @@ def _complete(prepared: Prepared, project: Path) -> tuple[int | None, Path | Non
     PartialSegError
         There is neither a map nor a network to make one.
     """
-    path = prepared.project.files.weights.best
+    path = opened.project.files.weights.best
     if not path.is_file():
-        if not prepared.has_prediction:
+        if not opened.has_prediction:
             raise PartialSegError(f"{project}: there is no map to export yet. Train first: partialseg train {project}")
         return None, None
-    made = prepared.made_by
+    made = opened.made_by
     if made is not None and made.checkpoint == file_digest(path):
         return made.step, path
     from trainer.commands.whole_map import predict_whole  # torch, which labels and a whole map do without
 
-    return predict_whole(prepared, path), path
+    return predict_whole(opened, path), path
 
 
 def export(command: Export) -> list[Path]:
@@ -121,16 +121,16 @@ def export(command: Export) -> list[Path]:
         There is no such project or no map; a file may not be written. Nothing has been written where a name is refused.
     """
     wanted = _wanted(command)
-    prepared = prepare(given_project(command.project), lock="none", shown=False)
+    opened = open_image(given_project(command.project), lock="none", shown=False)
     try:
-        targets = _checked(wanted, prepared, overwrite=command.overwrite)
+        targets = _checked(wanted, opened, overwrite=command.overwrite)
         step, checkpoint = None, None
         if any(kind in NEEDS_PREDICTION for kind, _ in targets):
-            step, checkpoint = _complete(prepared, command.project)
+            step, checkpoint = _complete(opened, command.project)
         for kind, path in targets:
-            write(path, Content.of(kind, prepared, step=step, checkpoint=checkpoint))
+            write(path, Content.of(kind, opened, step=step, checkpoint=checkpoint))
     finally:
-        prepared.close()
+        opened.close()
     return [path for _, path in targets]
 
 

@@ -14,7 +14,7 @@ __all__ = ["given_project"]
 
 
 def given_project(path: Path) -> Path:
-    """Return what to prepare for a path: itself, a project's folder or an orthophoto that has a project.
+    """Return what to open for a path: itself, a project's folder or an orthophoto that has a project.
 
     Raises
     ------

@@ -23,7 +23,7 @@ from trainer.commands.projects import given_project
 from trainer.commands.train_progress import TrainProgress
 from trainer.config import WorkConfig, from_plain
 from trainer.opened.message import open_message
-from trainer.opened.prepare import prepare
+from trainer.opened.open_image import open_image
 from trainer.parsing import parsed
 from trainer.precision import usable_cores
 from trainer.worker.session import REST_STEPS, LiveSession
@@ -31,7 +31,7 @@ from trainer.worker.session import REST_STEPS, LiveSession
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["Train", "Trained", "main", "train"]
 
@@ -122,24 +122,24 @@ def train(command: Train, clock: Callable[[], float] = time.monotonic) -> Traine
         raise PartialSegError(f"--steps {command.steps} is too few: give 1 or more")
     if command.minutes is not None and not 0 < command.minutes < math.inf:
         raise PartialSegError(f"--minutes {command.minutes:g} is out of range: give a number above 0")
-    prepared = prepare(given_project(command.project), lock="need", shown=False)
+    opened = open_image(given_project(command.project), lock="need", shown=False)
     try:
-        if prepared.note:
-            print(f"note: {prepared.note}", file=sys.stderr)
-        if not prepared.store.flush():
-            raise prepared.store.last_error or ProjectError(f"{command.project}: its labels could not be put in order")
+        if opened.note:
+            print(f"note: {opened.note}", file=sys.stderr)
+        if not opened.store.flush():
+            raise opened.store.last_error or ProjectError(f"{command.project}: its labels could not be put in order")
         with _signals() as caught:
-            return _trained(command, prepared, caught, clock)
+            return _trained(command, opened, caught, clock)
     finally:
-        prepared.close()
+        opened.close()
 
 
-def _trained(command: Train, prepared: Prepared, caught: list[int], clock: Callable[[], float]) -> Trained:
+def _trained(command: Train, opened: OpenedImage, caught: list[int], clock: Callable[[], float]) -> Trained:
     run = _Run(command, lambda: bool(caught))
-    config = from_plain(WorkConfig, prepared.project.config)
+    config = from_plain(WorkConfig, opened.project.config)
     before = 0
     try:
-        run.session.handle(open_message(prepared, config))
+        run.session.handle(open_message(opened, config))
         before = run.step
         run.session.handle(protocol.Train())
         end = math.inf if command.minutes is None else clock() + 60 * command.minutes

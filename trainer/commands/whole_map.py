@@ -16,17 +16,17 @@ from trainer.predict.fitting_image import fit_to_image
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["predict_whole"]
 
 
-def predict_whole(prepared: Prepared, path: Path) -> int:
+def predict_whole(opened: OpenedImage, path: Path) -> int:
     """Fill prediction and confidence of an opened orthophoto; return the steps that the network has seen.
 
     Parameters
     ----------
-    prepared : Prepared
+    opened : OpenedImage
         Opened without the project's lock, so that its arrays are nobody else's.
     path : Path
         The network's checkpoint.
@@ -36,18 +36,18 @@ def predict_whole(prepared: Prepared, path: Path) -> int:
     PartialSegError
         The network cannot be read, or is for other classes or another kind of image; a part of the image is damaged.
     """
-    checkpoint, ortho = load_checkpoint(path), prepared.ortho
-    train_first = f"Train on it first: partialseg train {prepared.project.folder}"
-    if len(checkpoint.scheme) != len(prepared.project.scheme):
+    checkpoint, ortho = load_checkpoint(path), opened.ortho
+    train_first = f"Train on it first: partialseg train {opened.project.folder}"
+    if len(checkpoint.scheme) != len(opened.project.scheme):
         raise PartialSegError(
-            f"{path}: knows {len(checkpoint.scheme)} classes, but the project has {len(prepared.project.scheme)} now. "
+            f"{path}: knows {len(checkpoint.scheme)} classes, but the project has {len(opened.project.scheme)} now. "
             f"{train_first}"
         )
     try:
         fitted = fit_to_image(checkpoint, ortho, allow=False, name=str(path))
     except CheckpointError as error:
         raise PartialSegError(f"{str(error).partition('. ')[0]}. {train_first}") from error
-    config = from_plain(WorkConfig, prepared.project.config)
+    config = from_plain(WorkConfig, opened.project.config)
     predictor = BlockPredictor(checkpoint.build(), fitted.normalisation, choose_precision(config.device))
     blocks = predict_blocks(
         predictor,
@@ -59,7 +59,7 @@ def predict_whole(prepared: Prepared, path: Path) -> int:
     total = ortho.shape[0] * ortho.shape[1]
     with tqdm(total=total, desc="predicting", unit="px", unit_scale=True, disable=None) as bar:
         for region, classes, confidence in blocks:
-            prepared.prediction[region.slices] = classes
-            prepared.confidence[region.slices] = confidence
+            opened.prediction[region.slices] = classes
+            opened.confidence[region.slices] = confidence
             bar.update(classes.size)
     return checkpoint.step

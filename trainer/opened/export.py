@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from annotations.classes import ClassScheme
     from annotations.images.georeference import Georeference
-    from trainer.opened.prepare import Prepared
+    from trainer.opened.open_image import OpenedImage
 
 __all__ = ["NEEDS_PREDICTION", "Content", "protected_files", "write"]
 
@@ -34,12 +34,12 @@ NEEDS_PREDICTION = frozenset({"map", "polygons", "confidence"})
 _ROWS = 512
 
 
-def protected_files(prepared: Prepared) -> tuple[Path, ...]:
+def protected_files(opened: OpenedImage) -> tuple[Path, ...]:
     """Return what no export may replace: the project, its orthophotos, and the files that this one consists of."""
-    ortho = prepared.ortho.path
-    found = [ortho, prepared.project.folder]
+    ortho = opened.ortho.path
+    found = [ortho, opened.project.folder]
     with suppress(PartialSegError, OSError):
-        found += [place for entry in prepared.project.images for place in (entry.path, _located(entry))]
+        found += [place for entry in opened.project.images for place in (entry.path, _located(entry))]
     if ortho.is_file():
         with suppress(PartialSegError), open_dataset(ortho) as dataset:
             found += [Path(name) for name in dataset.files]
@@ -71,22 +71,22 @@ class Content:
     def of(
         cls,
         kind: str,
-        prepared: Prepared,
+        opened: OpenedImage,
         *,
         step: int | None = None,
         checkpoint: Path | None = None,
         protected: tuple[Path, ...] = (),
     ) -> Content:
         """Copy what "map", "polygons", "confidence" or "labels" need."""
-        source = {"confidence": prepared.confidence, "labels": prepared.labels}.get(kind, prepared.prediction)
-        ortho = prepared.ortho
+        source = {"confidence": opened.confidence, "labels": opened.labels}.get(kind, opened.prediction)
+        ortho = opened.ortho
         needs = kind in NEEDS_PREDICTION
         return cls(
             kind,
             np.array(source),
-            prepared.project.scheme,
+            opened.project.scheme,
             ortho.georeference,
-            (*protected_files(prepared), *protected),
+            (*protected_files(opened), *protected),
             Provenance(step=step if needs else None, image=shown(ortho.path.name), fingerprint=ortho.fingerprint),
             checkpoint if needs else None,
         )

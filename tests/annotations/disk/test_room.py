@@ -39,25 +39,25 @@ def declared(path, side):
 
 
 def test_a_small_file_that_says_it_is_enormous(tmp_path):
-    from trainer.opened.prepare import prepare
+    from trainer.opened.open_image import open_image
 
     path = declared(tmp_path / "huge.tif", 1_000_000)
     assert path.stat().st_size < 2**20
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(PartialSegError, match=r"huge\.tif.*1,000,000 x 1,000,000.*TB"):
-        prepare(path)
+        open_image(path)
     with pytest.raises(RasterError, match=r"huge\.tif.*memory"):
         display_levels(open_orthophoto(path), None)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_disk_without_room_for_what_is_shown(tmp_path, monkeypatch):
-    from trainer.opened.prepare import prepare
+    from trainer.opened.open_image import open_image
 
     path = declared(tmp_path / "large.tif", 4096)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=50_000_000))
     with pytest.raises(PartialSegError, match=r"large\.tif.*101 MB.*50 MB are free"):
-        prepare(path)
+        open_image(path)
     assert not (tmp_path / "large.partialseg").exists()
 
 

@@ -358,7 +358,7 @@ def test_a_project_opened_before_the_widget_is_taken_over(dock, project, qtbot):
     widget = make()
     qtbot.waitUntil(lambda: widget.session is not None)
     assert widget.session.layers.image is image
-    assert widget.session.prepared.project.folder == project
+    assert widget.session.opened_image.project.folder == project
     assert len(viewer.layers) == 5
 
 

@@ -60,7 +60,7 @@ class HeldSession(QObject):
         (folder / "other.tif").write_bytes(b"another photo")
         entries = [SimpleNamespace(path=folder / "other.tif", locate=lambda: folder / "other.tif")]
         (folder / "field.partialseg").mkdir()
-        self.prepared = SimpleNamespace(
+        self.opened_image = SimpleNamespace(
             ortho=SimpleNamespace(path=photo, name="field.v2", georeference=UTM, fingerprint="abc"),
             project=SimpleNamespace(folder=folder / "field.partialseg", images=entries, scheme=LANDCOVER_AI),
             prediction=np.ones(SHAPE, np.uint8),

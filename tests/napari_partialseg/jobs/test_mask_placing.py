@@ -21,7 +21,7 @@ def test_a_mask_without_a_place_is_asked_about_once(widget, tmp_path, qtbot, mon
         return getattr(QMessageBox.StandardButton, answer)
 
     monkeypatch.setattr(QMessageBox, "question", reply)
-    shape = widget.session.prepared.ortho.shape
+    shape = widget.session.opened_image.ortho.shape
     values = np.zeros(shape, np.uint8)
     values[20:30, 40:50] = 2
     np.save(tmp_path / "plain.npy", values)
@@ -48,6 +48,6 @@ def test_labels_are_imported_where_their_ground_is(widget, tmp_path, qtbot):
         file.write(np.full((1, 40, 30), 3, np.uint8))
     with qtbot.waitSignal(widget.mask_desk.done):
         widget.mask_desk.import_labels(path)
-    expected = np.full(widget.session.prepared.ortho.shape, -1)
+    expected = np.full(widget.session.opened_image.ortho.shape, -1)
     expected[40:80, 100:130] = 3
-    np.testing.assert_array_equal(widget.session.prepared.labels, expected)
+    np.testing.assert_array_equal(widget.session.opened_image.labels, expected)

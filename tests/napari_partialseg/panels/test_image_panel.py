@@ -62,7 +62,7 @@ def test_the_bands_are_shown_and_can_be_changed(scene, tmp_path, qtbot):
     panel._apply.click()
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
     roles = BandRoles((0, 2), 3, (7.0, -9999.0))
-    assert widget.session.prepared.ortho.roles == panel.roles() == roles
+    assert widget.session.opened_image.ortho.roles == panel.roles() == roles
     assert widget.client.of(protocol.Open)[-1].roles == roles.to_json()
     document = json.loads((tmp_path / "p.partialseg" / "project.json").read_text())
     assert BandRoles.from_json(document["images"][0]["roles"]) == roles
@@ -75,5 +75,5 @@ def test_the_bands_are_shown_and_can_be_changed(scene, tmp_path, qtbot):
     widget.board.banner.hide()
     widget.open_path(tmp_path / "p.partialseg")
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
-    assert widget.session.prepared.ortho.roles == BandRoles((0, 1, 2), 3)
-    assert widget.session.prepared.entry.roles == BandRoles((0, 1, 2), 3)
+    assert widget.session.opened_image.ortho.roles == BandRoles((0, 1, 2), 3)
+    assert widget.session.opened_image.entry.roles == BandRoles((0, 1, 2), 3)

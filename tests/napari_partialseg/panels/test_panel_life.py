@@ -75,7 +75,7 @@ def test_closed_while_it_is_opening_it_opens_all_the_same(scene, orthophoto, tmp
     widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
     widget.open_path(second(orthophoto, tmp_path))
     dock_of(widget).destroyOnClose()
-    qtbot.waitUntil(lambda: widget.session is not None and widget.session.prepared.ortho.name == "forest")
+    qtbot.waitUntil(lambda: widget.session is not None and widget.session.opened_image.ortho.name == "forest")
     again = PartialSegWidget(widget.viewer, FakeClient())
     widget.viewer.window.add_dock_widget(again, name="Partial Seg")
     assert again.board.header.title.text() == "forest"
@@ -171,7 +171,7 @@ def test_of_two_openings_at_once_the_last_wins_and_the_first_is_given_back(scene
     assert not (tmp_path / "a.partialseg" / "lock.json").exists()
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
     QApplication.processEvents()
-    assert widget.session.prepared.ortho.name == "forest"
+    assert widget.session.opened_image.ortho.name == "forest"
     assert [layer.name for layer in widget.viewer.layers].count("labels") == 1
 
 

@@ -130,7 +130,7 @@ def test_closing_with_a_full_disk_asks_before_anything_is_lost(scene, orthophoto
     monkeypatch.setattr(store_module.ChunkWriter, "_write_chunk", write)
     monkeypatch.setattr(QMessageBox, "warning", answer)
     stroke(widget, (10, 20), (10, 20), 1)
-    folder = widget.session.prepared.entry.folder
+    folder = widget.session.opened_image.entry.folder
     widget.close_session()
     assert len(asked) == 2
     assert "disk is full" in asked[0]

@@ -62,7 +62,7 @@ def test_an_import_is_one_step_and_the_window_goes_on_meanwhile(widget, orthopho
 def test_closing_in_the_middle_of_an_import_keeps_all_of_it(widget, orthophoto, qtbot, monkeypatch):
     monkeypatch.setattr(filling, "_PART", 64)
     widget.session.labels.changed.connect(widget.close_session, Qt.ConnectionType.QueuedConnection)
-    folder = widget.session.prepared.entry.folder
+    folder = widget.session.opened_image.entry.folder
     widget.mask_desk.import_labels(orthophoto[1])
     qtbot.waitUntil(lambda: widget.session is None, timeout=20000)
     mask = SparseMask.open(folder / "labels.zarr")

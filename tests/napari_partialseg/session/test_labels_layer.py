@@ -27,13 +27,13 @@ def test_a_stroke_reaches_the_disk_and_the_worker(widget, qtbot):
     message = widget.client.of(protocol.LabelsChanged)[0]
     assert message.regions[0].shape == (10, 20)
     assert message.revision == 1
-    records = widget.session.prepared.store.strokes()
+    records = widget.session.opened_image.store.strokes()
     assert [(s.label, s.origin) for s in records] == [(2, "drawn")]
     assert widget.session.snapshot().counts == (0, 0, 200, 0, 0)
 
 
 def test_undo_and_redo_reach_the_disk_with_their_stroke_numbers(widget):
-    layer, strokes = widget.session.layers.labels, widget.session.prepared.strokes
+    layer, strokes = widget.session.layers.labels, widget.session.opened_image.strokes
     stroke(widget, (10, 20), (10, 20), 1)
     stroke(widget, (15, 25), (15, 25), 3)
     layer.undo()
@@ -72,7 +72,7 @@ def test_a_polygon_is_a_stroke(widget):
     layer = widget.session.layers.labels
     layer.paint_polygon([(10, 10), (10, 40), (40, 40), (40, 10)], 4)
     assert on_disk(widget)[20, 20] == 4
-    assert len(widget.session.prepared.store.strokes()) == 1
+    assert len(widget.session.opened_image.store.strokes()) == 1
 
 
 def test_a_write_from_outside_is_seen(widget):
@@ -81,7 +81,7 @@ def test_a_write_from_outside_is_seen(widget):
     layer.refresh()
     settle(widget)
     assert (on_disk(widget)[100:110, 100:110] == 2).all()
-    assert widget.session.prepared.store.strokes()[-1].tool == "edit"
+    assert widget.session.opened_image.store.strokes()[-1].tool == "edit"
 
 
 def test_points_label_discs_and_give_back_what_lay_under(widget):
@@ -117,7 +117,7 @@ def test_a_moved_point_takes_its_label_along(widget):
 def test_points_are_there_again_after_reopening(widget, qtbot):
     widget.board.classes.select(3)
     widget.session.layers.points.add([(60.0, 70.0)])
-    folder = widget.session.prepared.project.folder
+    folder = widget.session.opened_image.project.folder
     widget.open_path(folder)
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
     points = widget.session.layers.points
@@ -132,17 +132,17 @@ def test_everything_is_there_again_after_reopening(widget, qtbot):
     stroke(widget, (10, 20), (30, 50), 2)
     widget.board.classes.rename(2, "forest")
     widget.board.classes.add_class()
-    folder = widget.session.prepared.project.folder
-    before = widget.session.prepared.labels.copy()
+    folder = widget.session.opened_image.project.folder
+    before = widget.session.opened_image.labels.copy()
     widget.open_path(folder)
     qtbot.waitUntil(lambda: widget.session is not None, timeout=20000)
-    assert np.array_equal(widget.session.prepared.labels, before)
+    assert np.array_equal(widget.session.opened_image.labels, before)
     assert widget.session.scheme.names[2] == "forest"
     assert len(widget.session.scheme) == 6
     assert widget.client.of(protocol.SetClasses)[-1].classes[2]["name"] == "forest"
     stroke(widget, (50, 52), (50, 52), 5)
     assert on_disk(widget)[50, 50] == 5
-    assert widget.session.prepared.store.strokes()[-1].number == 2
+    assert widget.session.opened_image.store.strokes()[-1].number == 2
 
 
 def test_a_class_with_labels_is_not_removed(widget):
@@ -181,7 +181,7 @@ def test_random_labels_come_from_the_truth_and_go_again(widget, orthophoto, qtbo
 
 
 def test_labels_in_the_file_beyond_the_scheme_are_told(widget, tmp_path, qtbot):
-    strange = np.zeros(widget.session.prepared.ortho.shape, np.int16)
+    strange = np.zeros(widget.session.opened_image.ortho.shape, np.int16)
     strange[3, 4] = 9
     np.save(tmp_path / "strange.npy", strange)
     widget.mask_desk.load_truth(tmp_path / "strange.npy")

@@ -60,7 +60,7 @@ def test_a_disk_that_was_full(widget, qtbot, monkeypatch, seen):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    store = widget.session.prepared.store
+    store = widget.session.opened_image.store
     with monkeypatch.context() as patch:
         patch.setattr(store_module.ChunkWriter, "_write_chunk", full)
         stroke(widget, (10, 20), (10, 20), 1)
@@ -75,9 +75,9 @@ def test_a_disk_that_was_full(widget, qtbot, monkeypatch, seen):
 
 
 def test_weights_that_could_not_be_saved(widget):
-    weights = widget.session.prepared.project.weights
+    weights = widget.session.opened_image.project.weights
     widget.client.received.emit(protocol.Problem(f"{weights}: the weights could not be saved: the disk is full."))
-    kept = widget.session.prepared.entry.folder
+    kept = widget.session.opened_image.entry.folder
     widget.client.received.emit(protocol.Problem(f"{kept}: the map could not be kept (the disk is full)."))
     widget.client.received.emit(protocol.Problem("Memory ran out.", detail="CUDA: tried to allocate 2 GiB"))
     widget.board.banner.copy(0)

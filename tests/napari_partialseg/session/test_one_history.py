@@ -52,7 +52,7 @@ def test_points_carry_their_class_itself(widget, qtbot):
     assert sorted(points.features["class"]) == [1, 2, 2, 3]
     stored = on_disk(widget)
     assert (stored == labels.data).all()
-    entries = json.loads((widget.session.prepared.entry.folder / "points.json").read_text())
+    entries = json.loads((widget.session.opened_image.entry.folder / "points.json").read_text())
     assert {(e["row"], e["column"], e["label"]) for e in entries if not e["removed"]} == {
         (50, 50, 3),
         (50, 100, 1),

@@ -66,6 +66,6 @@ def test_another_configuration_is_kept_in_the_project(widget):
     wanted = replace(WorkConfig(), live=replace(WorkConfig().live, batch_size=3))
     worker.start_afresh(wanted)
     assert worker.config == wanted
-    assert widget.session.prepared.project.config["live"]["batch_size"] == 3
+    assert widget.session.opened_image.project.config["live"]["batch_size"] == 3
     assert len(widget.client.of(protocol.StartAfresh)) == 1
     assert widget.client.of(protocol.Train) == []  # it was not training

@@ -58,7 +58,7 @@ def test_it_learns_what_is_drawn_and_exports_a_map(scene, client, orthophoto, tm
     with rasterio.open(orthophoto[1]) as file:
         truth = file.read(1)
     assert (classes == truth).mean() > 0.9
-    assert np.array_equal(classes, session.prepared.prediction)  # the screen and the export agree
+    assert np.array_equal(classes, session.opened_image.prediction)  # the screen and the export agree
     assert (tmp_path / "map.qml").is_file()
 
 

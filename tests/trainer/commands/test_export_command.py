@@ -16,9 +16,9 @@ from command_helpers import contents, make_project, read, run
 from annotations.export.provenance import file_digest
 from annotations.prediction.kept_map import KeptPrediction
 from annotations.project.project import Project
-from trainer.opened import prepare as opening
+from trainer.opened import open_image as opening
 from trainer.opened.export import Content, write
-from trainer.opened.prepare import prepare
+from trainer.opened.open_image import open_image
 
 
 def test_all_is_exported_as_the_viewer_does_and_the_project_left_alone(trained, tmp_path, capsys):
@@ -28,7 +28,7 @@ def test_all_is_exported_as_the_viewer_does_and_the_project_left_alone(trained, 
     assert run("export", trained, *paths, "--confidence", tmp_path / "c.tif", "--labels", tmp_path / "l.tif") == 0
     assert capsys.readouterr().out.count("Written:") == 5
     assert contents(trained.parent) == before
-    opened = prepare(trained, lock="none", shown=False)
+    opened = open_image(trained, lock="none", shown=False)
     try:
         for kind, path in (("map", "map.tif"), ("confidence", "c.tif"), ("labels", "l.tif")):
             content = Content.of(kind, opened, step=25, checkpoint=trained / "weights" / "best_model.pth")
@@ -115,9 +115,9 @@ def test_a_map_that_is_written_while_it_is_read_is_no_whole_one(trained, tmp_pat
         KeptPrediction(home, (200, 300)).completed(project / "project.json", 26)
         return found
 
-    with_it = prepare(project, lock="none", shown=False)
+    with_it = open_image(project, lock="none", shown=False)
     monkeypatch.setattr(opening, "load_prediction", load)
-    without = prepare(project, lock="none", shown=False)
+    without = open_image(project, lock="none", shown=False)
     assert (with_it.made_by.step, without.made_by) == (25, None)
     with_it.close()
     without.close()

@@ -19,7 +19,7 @@ from trainer.commands.train_progress import TrainProgress
 from trainer.config import WorkConfig, from_plain
 from trainer.live.learner import LiveLearner
 from trainer.opened.message import open_message
-from trainer.opened.prepare import prepare
+from trainer.opened.open_image import open_image
 from trainer.worker import saving
 from trainer.worker.session import LiveSession
 
@@ -35,7 +35,7 @@ def test_training_goes_on_where_it_was_and_the_viewer_after_it(tmp_path, threads
     assert (made.step, made.checkpoint) == (15, file_digest(weights))
     assert load_checkpoint(weights).step == 15
     assert not (project / "lock.json").exists()
-    opened = prepare(project)
+    opened = open_image(project)
     try:
         assert opened.has_prediction
         assert (opened.prediction != 255).all()

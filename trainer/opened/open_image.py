@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from annotations.project.image_entry import ImageEntry
     from annotations.project_files import SharedFiles
 
-__all__ = ["Lock", "Prepared", "prepare"]
+__all__ = ["Lock", "OpenedImage", "open_image"]
 
 Lock = Literal["try", "need", "none"]
 
@@ -41,7 +41,7 @@ _MEMORY_BYTES: Final = 4
 
 
 @dataclass
-class Prepared:
+class OpenedImage:
     """An orthophoto of a project, ready to be shown."""
 
     project: Project
@@ -77,7 +77,7 @@ class Prepared:
         _close(self.store, self.project)
 
 
-def prepare(
+def open_image(
     path: str | Path,
     *,
     folder: str | Path | None = None,
@@ -86,7 +86,7 @@ def prepare(
     shown: bool = True,
     progress: Callable[[float], None] = lambda part: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Prepared:
+) -> OpenedImage:
     """Open an orthophoto, or a project and its first orthophoto, and read all that was kept of it.
 
     Parameters
@@ -132,7 +132,7 @@ def prepare(
     return _closing_on_error(project, lambda: _from_project(project, note, ortho, read_levels))
 
 
-def _closing_on_error(project: Project, make: Callable[[], Prepared]) -> Prepared:
+def _closing_on_error(project: Project, make: Callable[[], OpenedImage]) -> OpenedImage:
     try:
         return make()
     except Exception:
@@ -164,7 +164,7 @@ def _from_project(
     note: str,
     ortho: Orthophoto | None,
     read_levels: Callable[[Orthophoto, Path | None], list[NDArray[np.uint8]]],
-) -> Prepared:
+) -> OpenedImage:
     known = {e.id for e in project.images}
     entry = _entry_of(project, ortho)
     if ortho is None:
@@ -192,7 +192,7 @@ def _from_project(
     except BaseException:
         store.close(0) or store.discard()
         raise
-    return Prepared(
+    return OpenedImage(
         project,
         entry,
         ortho,
