@@ -172,21 +172,23 @@ class Exporter(Desk):
             self._complete = None
         if self._waiting is None:
             return
-        if isinstance(message, protocol.Problem):
-            self._trouble = message.text
-            if message.fatal:
-                self._give_up(message.text)
-            else:  # it may go on all the same, as where memory ran out: then there is another sign of life
+        match message:
+            case protocol.Problem(text=text, fatal=True):
+                self._trouble = text
+                self._give_up(text)
+            case protocol.Problem(text=text):
+                self._trouble = text
+                # It may go on all the same, as where memory ran out: then there is another sign of life.
                 self._wait(_AFTER_PROBLEM_SECONDS)
-        elif isinstance(message, protocol.Opened):
-            self._give_up("The network was opened anew while the image was being predicted for an export.")
-        elif isinstance(message, protocol.Status) and message.state == "predicting":
-            self._predicting = True
-            self._wait(_SILENT_SECONDS)
-        elif isinstance(message, protocol.Status) and self._predicting and message.state in _OTHER_WORK:
-            self._give_up(f"The worker went on with something else ({message.text}) before all was predicted.")
-        elif isinstance(message, protocol.Tiles | protocol.Progress):
-            self._wait(_SILENT_SECONDS)
+            case protocol.Opened():
+                self._give_up("The network was opened anew while the image was being predicted for an export.")
+            case protocol.Status(state="predicting"):
+                self._predicting = True
+                self._wait(_SILENT_SECONDS)
+            case protocol.Status(state=state, text=text) if self._predicting and state in _OTHER_WORK:
+                self._give_up(f"The worker went on with something else ({text}) before all was predicted.")
+            case protocol.Tiles() | protocol.Progress():
+                self._wait(_SILENT_SECONDS)
 
     def _wait(self, seconds: float) -> None:
         self._silence.setTimeout(round(1000 * seconds))

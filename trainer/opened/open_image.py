@@ -173,10 +173,7 @@ def _from_project(
     if entry.id in known:
         ortho = _as_before(ortho, entry)
     if not project.read_only:
-        if entry.roles != ortho.roles:
-            entry = project.set_roles(entry.id, ortho.roles)
-        if entry.fingerprint != ortho.fingerprint:  # that of an earlier version, of the file and not of the pixels
-            entry = project.relocate(entry.id, ortho)
+        entry = _noted(project, entry, ortho)
         _need_room(ortho, entry.shared)
     note = " ".join(part for part in (note, *ortho.notes) if part)
     levels = read_levels(ortho, None if project.read_only else entry.cache)
@@ -207,6 +204,15 @@ def _from_project(
         points=found_there.points,
         made_by=made if found and made_by(entry.folder) == made else None,  # a worker may have written meanwhile
     )
+
+
+def _noted(project: Project, entry: ImageEntry, ortho: Orthophoto) -> ImageEntry:
+    """Have the project know of an image what is known now."""
+    if entry.roles != ortho.roles:
+        entry = project.set_roles(entry.id, ortho.roles)
+    if entry.fingerprint != ortho.fingerprint:  # that of an earlier version, of the file and not of the pixels
+        entry = project.relocate(entry.id, ortho)
+    return entry
 
 
 def _as_before(ortho: Orthophoto, entry: ImageEntry) -> Orthophoto:

@@ -106,9 +106,8 @@ class OpenWork:
         sweep_places(self.weights, Path(message.keep))  # a worker that was killed while it saved
         self.normalisation = Normalisation(*band_statistics(self.ortho))
         self.precision: Precision = choose_precision(self.config.device, threads_default=threads)
-        self.governor: ThreadGovernor | None = None
-        if self.precision.device.type == "cpu" and not self.config.device.threads and threads > 1:
-            self.governor = ThreadGovernor(torch.get_num_threads(), torch.set_num_threads)
+        free = self.precision.device.type == "cpu" and not self.config.device.threads and threads > 1
+        self.governor = ThreadGovernor(torch.get_num_threads(), torch.set_num_threads) if free else None
         self.labels = LabelIndex(shape, len(self.scheme))
         self.blind = LabelIndex(shape, len(self.scheme))  # labels where the image has no data: known of, never learnt
         self._told_blind: set[str] = set()
