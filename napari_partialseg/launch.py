@@ -65,8 +65,10 @@ def run_viewer(
 ) -> None:
     """Open a viewer as `open_scene` does, and return when it has been closed."""
     scene = open_scene(path, project=project, truth=truth)
-    napari.run()
-    scene.widget.shut_down()
+    try:
+        napari.run()
+    finally:  # Ctrl+C in the terminal ends it too
+        scene.widget.shut_down()
 
 
 def _fitting(viewer: Viewer, size: tuple[int, int]) -> tuple[int, int]:
