@@ -5,7 +5,9 @@ import json
 import math
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +30,8 @@ from trainer.optim import learning_rate
 from trainer.precision import choose_precision
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+    from multiprocessing.queues import Queue
 
     from trainer.fit.patches import PatchSet
 
@@ -148,28 +151,41 @@ def test_the_one_cycle_schedule() -> None:
     assert learning_rate(OptimConfig(lr=0.1, schedule="constant"), 50, 101) == 0.1
 
 
-def _losses_of_rank(rank: int, port: int, config: FitConfig, folder: Path, results: object) -> None:
-    os.environ.update(
-        RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
-    )
-    with process_group():
-        result = fitted(fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME, folder))
-    results.put((rank, [e.loss for e in result.epochs], result.epochs[-1].scores.miou))  # type: ignore[attr-defined]
+def _train_as_rank(rank: int, jobs: Queue, results: Queue) -> None:
+    """Train what comes, until None comes."""
+    os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1")
+    for port, config, folder in iter(jobs.get, None):
+        os.environ["MASTER_PORT"] = str(port)
+        with process_group():
+            result = fitted(fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME, folder))
+        results.put((rank, [e.loss for e in result.epochs], result.epochs[-1].scores.miou))
 
 
-def on_two_processes(config: FitConfig, folder: Path) -> list[tuple[int, list[float], float]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+TwoProcesses = Callable[[FitConfig, Path], list[tuple[int, list[float], float]]]
+
+
+@pytest.fixture(scope="module")
+def on_two_processes() -> Iterator[TwoProcesses]:
+    """A function that trains on two processes: the same ones each time, as they take longest to import torch."""
     context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    ranks = [context.Process(target=_losses_of_rank, args=(rank, port, config, folder, results)) for rank in range(2)]
+    jobs, results = [context.Queue() for _ in range(2)], context.Queue()
+    ranks = [context.Process(target=_train_as_rank, args=(r, jobs[r], results), daemon=True) for r in range(2)]
     for process in ranks:
         process.start()
-    answers = [results.get(timeout=100) for _ in ranks]
-    for process in ranks:
-        process.join()
-    return answers
+
+    def train(config: FitConfig, folder: Path) -> list[tuple[int, list[float], float]]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        for queue in jobs:
+            queue.put((port, config, folder))
+        return [results.get(timeout=100) for _ in ranks]
+
+    yield train
+    for queue, process in zip(jobs, ranks, strict=True):
+        queue.put(None)
+        process.join(20)
+        process.kill()
 
 
 def lopsided() -> PatchSet:
@@ -183,7 +199,7 @@ def lopsided() -> PatchSet:
 @pytest.mark.parametrize(
     ("norm", "optimizer"), [("group", "adamw"), ("batch", "adamw"), ("batch", "muon")], ids="-".join
 )
-def test_two_processes_train_as_one(tmp_path: Path, norm: str, optimizer: str) -> None:
+def test_two_processes_train_as_one(tmp_path: Path, on_two_processes: TwoProcesses, norm: str, optimizer: str) -> None:
     # Batch statistics of half a batch are others than of the whole, unless they are taken together.
     config = replace(
         TINY,
@@ -202,7 +218,7 @@ def test_two_processes_train_as_one(tmp_path: Path, norm: str, optimizer: str) -
 
 
 @pytest.mark.timeout(120)
-def test_two_processes_score_the_network_that_is_kept(tmp_path: Path) -> None:
+def test_two_processes_score_the_network_that_is_kept(tmp_path: Path, on_two_processes: TwoProcesses) -> None:
     """Each has BatchNorm statistics of its own batches; scored and kept are the first one's."""
     config = replace(TINY, device=DeviceConfig(device="cpu", precision="float32", threads=1), epochs=1)
     answers = on_two_processes(config, tmp_path)

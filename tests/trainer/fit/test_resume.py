@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -157,11 +156,37 @@ def test_a_damaged_checkpoint_is_named_and_left(
     assert (tmp_path / LAST).read_bytes() == b"not a checkpoint"
 
 
-GRID = """
-    import sys
-    from trainer.benchmark.command import main
-    sys.exit(main({arguments!r}))
+# One process that has torch imported and forks who runs the grid, into the folder that a line names.
+MOTHER = """
+import os, sys
+from trainer.benchmark.command import main
+for line in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        sys.exit(main([*sys.argv[1:], "--output", line.strip()]))
+    print("runs", pid)
+    print("\\nended", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))  # what was being said may be torn
 """
+
+
+def run_grid(mother: subprocess.Popen[str], output: Path, kill_at: str | None) -> str:
+    """Let a child run the grid, to its end or until it says something; return what it said."""
+    assert mother.stdin is not None
+    assert mother.stdout is not None
+    mother.stdin.write(f"{output}\n")
+    mother.stdin.flush()
+    said, pid = "", 0
+    for line in mother.stdout:
+        said += line
+        word, *number = line.split() or [""]
+        if word == "runs":
+            pid = int(number[0])
+        elif word == "ended":
+            assert int(number[0]) == (-9 if kill_at else 0), said
+            return said
+        elif kill_at and kill_at in line:
+            os.kill(pid, signal.SIGKILL)
+    raise AssertionError(f"the process that forks has ended: {said}")
 
 
 def test_a_grid_that_is_killed_goes_on(tmp_path: Path, tiny_data: Path) -> None:
@@ -171,33 +196,22 @@ def test_a_grid_that_is_killed_goes_on(tmp_path: Path, tiny_data: Path) -> None:
         *("--width", "4", "--input-size", "32", "--epochs", "3", "--batch-size", "2", "--checkpoint-minutes", "0"),
         *("--steps-per-epoch", "1"),
     ]
-
-    def run(output: Path, kill_at: str | None) -> str:
-        code = textwrap.dedent(GRID.format(arguments=[*arguments, "--output", str(output)]))
-        process = subprocess.Popen(
-            [sys.executable, "-u", "-c", code],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=Path(__file__).parents[3],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert process.stdout is not None
-        said = ""
-        with process:
-            for line in process.stdout:
-                said += line
-                if kill_at and kill_at in line:
-                    process.send_signal(signal.SIGKILL)
-                    break
-        assert process.returncode == (-9 if kill_at else 0), said
-        return said
-
-    run(tmp_path / "whole", None)
-    run(tmp_path / "cut", "unet_frac10_w4  epoch 2/3")
-    assert not (tmp_path / "cut" / "unet_frac10_w4" / "result.json").exists()
-    run(tmp_path / "cut", "unet_frac100_w4  epoch 1/3")
-    said = run(tmp_path / "cut", None)
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", MOTHER, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as mother:
+        run_grid(mother, tmp_path / "whole", None)
+        run_grid(mother, tmp_path / "cut", "unet_frac10_w4  epoch 2/3")
+        assert not (tmp_path / "cut" / "unet_frac10_w4" / "result.json").exists()
+        run_grid(mother, tmp_path / "cut", "unet_frac100_w4  epoch 1/3")
+        said = run_grid(mother, tmp_path / "cut", None)
+        assert mother.stdin is not None
+        mother.stdin.close()
     assert "unet_frac10_w4: finished already" in said
     assert "unet_frac100_w4  epoch 1/3" not in said
     for cell in ("unet_frac10_w4", "unet_frac100_w4"):
