@@ -152,9 +152,10 @@ def test_the_one_cycle_schedule() -> None:
 
 
 def _train_as_rank(rank: int, jobs: Queue, results: Queue) -> None:
-    """Train what comes, until None comes."""
+    """Train what comes, until killed."""
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1")
-    for port, config, folder in iter(jobs.get, None):
+    while True:
+        port, config, folder = jobs.get()
         os.environ["MASTER_PORT"] = str(port)
         with process_group():
             result = fitted(fit(lopsided(), square_patches(4, 1, 1.0), config, SCHEME, folder))
@@ -182,10 +183,9 @@ def on_two_processes() -> Iterator[TwoProcesses]:
         return [results.get(timeout=100) for _ in ranks]
 
     yield train
-    for queue, process in zip(jobs, ranks, strict=True):
-        queue.put(None)
-        process.join(20)
+    for process in ranks:
         process.kill()
+        process.join()
 
 
 def lopsided() -> PatchSet:
