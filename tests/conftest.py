@@ -28,8 +28,8 @@ def _cores() -> list[int]:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return in how many processes `-n auto` runs the tests: 0, this one, where only files or tests are named."""
-    if all(Path(name.partition("::")[0]).suffix for name in config.args):
+    """Return in how many processes `-n auto` runs the tests: 0, this one, where files, tests or words are named."""
+    if config.option.keyword or all(Path(name.partition("::")[0]).suffix for name in config.args):
         return 0
     return min(len(_cores()), _MOST_PROCESSES)
 
