@@ -13,6 +13,8 @@ from annotations.images.statistics import band_statistics
 from annotations.region import Region
 from benchmarks._drivers import DirectDriver
 from benchmarks._forest import Forest
+from benchmarks._frozen_features import colours, lite0_features, starter_features
+from benchmarks._linear_head import LinearHead
 from trainer.config import LiveConfig, WorkConfig
 from trainer.live.label_index import LabelIndex
 from trainer.live.learner import LiveLearner
@@ -32,11 +34,25 @@ if TYPE_CHECKING:
 
     Map = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-__all__ = ["LEARNERS", "Contender", "enter"]
+__all__ = ["AT_ONCE", "LEARNERS", "Contender", "enter"]
 
-LEARNERS = ("own names", "known names", "nothing", "forest", "worker", "worker, known names")
+LEARNERS = (
+    "own names",
+    "known names",
+    "nothing",
+    "forest",
+    "linear head",
+    "linear head, Lite0",
+    "worker",
+    "worker, known names",
+)
 """Ours with class names that no weights know, with the names of the truth, and from random weights, in steps; the
-random forest; the worker in seconds."""
+random forest; a linear head on frozen features, those of the starter and of EfficientNet-Lite0 or the latter alone; the
+worker in seconds."""
+
+
+AT_ONCE = ("forest", "linear head", "linear head, Lite0")
+"""Those that are done with one fit, whatever the steps."""
 
 
 class Contender(Protocol):
@@ -71,6 +87,29 @@ class _Forest:
     def map(self) -> Map:
         assert self._map is not None
         return self._map, np.full_like(self._map, 255)
+
+    def close(self) -> None:
+        pass
+
+
+class _Head:
+    """A linear head on frozen features: one fit, at once."""
+
+    def __init__(self, ground: Ground, *, starter: bool) -> None:
+        pixels = ground.pixels[..., :3]
+        maps = lite0_features(pixels) + colours(pixels) + (starter_features(pixels) if starter else [])
+        self._head = LinearHead(maps, ground.truth.shape)
+        self._map: Map | None = None
+
+    def take(self, labels: NDArray[np.int8]) -> None:
+        self._map = self._head.map(labels)
+
+    def advance(self, mark: float) -> None:
+        pass
+
+    def map(self) -> Map:
+        assert self._map is not None
+        return self._map
 
     def close(self) -> None:
         pass
@@ -144,6 +183,8 @@ def enter(learner: str, ground: Ground, seed: int, folder: Path) -> Contender:
     """Return a learner of `LEARNERS`, ready for labels; `folder` is empty and its own."""
     if learner == "forest":
         return _Forest(ground)
+    if learner.startswith("linear head"):
+        return _Head(ground, starter="Lite0" not in learner)
     image = folder / "ground.tif"
     _write(image, ground.pixels)
     scheme = ground.scheme(named="known" in learner)

@@ -30,7 +30,7 @@ from annotations.errors import PartialSegError
 from annotations.scores import class_iou
 from annotations.simulation.sampling import paint_stroke, simulate_clicks, simulate_strokes
 from benchmarks._annotator import Annotator
-from benchmarks._ground_contenders import LEARNERS, enter
+from benchmarks._ground_contenders import AT_ONCE, LEARNERS, enter
 from benchmarks._ground_report import write_report
 from benchmarks._ground_set import Ground, Item, items_in, load_ground, pair
 
@@ -135,7 +135,7 @@ def plan(options: argparse.Namespace) -> list[tuple[Item, str, str, int, int, li
         for item in items:
             for learner in options.learners:
                 marks = options.seconds if learner.startswith("worker") else options.steps
-                marks = [0.0] if learner == "forest" else marks
+                marks = [0.0] if learner in AT_ONCE else marks
                 if kind == "correct" and (learner == "forest" or learner.startswith("worker")):
                     continue  # the forest is given the strokes of the others; the worker: benchmarks.effort
                 result += [(item, learner, kind, amount, seed, marks) for seed in options.seeds]

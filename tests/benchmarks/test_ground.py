@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 import rasterio
+import torch
+from scipy import optimize, special
 
 from annotations.errors import PartialSegError
 from benchmarks import ground
 from benchmarks._ground_report import table_of
 from benchmarks._ground_set import Ground, items_in, load_ground
+from benchmarks._linear_head import LinearHead, fit_softmax
 
 TRUTH = np.full((96, 80), -1, np.int8)
 TRUTH[:48], TRUTH[48:, :40] = 0, 1
@@ -108,3 +111,43 @@ def test_a_set_without_a_list_is_said(tmp_path):
     (tmp_path / "items.json").write_text("{")
     with pytest.raises(PartialSegError, match="not a list of images"):
         items_in(tmp_path)
+
+
+def test_a_linear_head_learns_what_its_features_tell_at_any_resolution():
+    rng = np.random.default_rng(0)
+    fine = torch.randn(4, 96, 80)
+    coarse = torch.zeros(8, 12, 10)
+    coarse[:, :6] = 1.0
+    coarse += 0.3 * torch.from_numpy(rng.normal(size=coarse.shape)).float()
+    head = LinearHead([fine, coarse], (96, 80))
+    labels = np.where(rng.random((96, 80)) < 0.02, np.maximum(TRUTH, 0), -1).astype(np.int8)
+    labels[48:] = np.where(labels[48:] >= 0, 1, -1)
+    classes, confidence = head.map(labels)
+    halves = np.repeat([0, 1], 48)[:, None] == classes
+    assert halves[:40].mean() > 0.97
+    assert halves[56:].mean() > 0.97
+    assert confidence.min() >= 127
+
+
+def test_softmax_regression_agrees_with_scipy():
+    rng = np.random.default_rng(1)
+    classes = np.repeat([0, 1, 2], [20, 60, 200])
+    features = rng.normal(size=(len(classes), 5)) + np.eye(3, 5)[classes]
+    share = 1 / np.bincount(classes)[classes] / 3
+
+    def loss(flat):
+        weights = flat.reshape(3, 6)
+        logits = features @ weights[:, :5].T + weights[:, 5]
+        right = logits[np.arange(len(classes)), classes]
+        return share @ (special.logsumexp(logits, axis=1) - right) + 0.005 * (weights[:, :5] ** 2).sum()
+
+    theirs = optimize.minimize(loss, np.zeros(18), options={"gtol": 1e-7}).x.reshape(3, 6)
+    ours = fit_softmax(torch.from_numpy(features).float(), torch.from_numpy(classes), 3, 0.01, 500)
+    np.testing.assert_allclose(ours[:, :5], theirs[:, :5], atol=2e-3)
+
+
+def test_a_class_without_labels_is_never_answered():
+    features = torch.randn(40, 3)
+    weights = fit_softmax(features, torch.tensor([0, 2] * 20), 4, 0.1)
+    logits = features @ weights[:, :-1].T + weights[:, -1]
+    assert set(logits.argmax(1).tolist()) <= {0, 2}
