@@ -67,7 +67,8 @@ def test_in_this_process(scene, orthophoto, tmp_path, qtbot):
             memory, files, threads, children = held()
     memory_now, files_now, threads_now, children_now = held()
     assert files_now <= files
-    assert threads_now <= threads + 1  # a pool of the library may have grown by one
+    # Pools of the libraries grow when they happen to be busy; what a project leaves behind would be one for each.
+    assert threads_now - threads < _PROJECTS - _WARM_UP - 1, f"{threads_now - threads} threads more"
     assert children_now == children
     # A session's arrays are some 0.5 MB here; what stays of them shows in the open files first.
     assert memory_now - memory < 10, f"{memory_now - memory:.1f} MB more after {_PROJECTS - _WARM_UP} projects"
