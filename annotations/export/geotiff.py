@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import rasterio
-from rasterio.windows import Window
 
 from annotations.classes import NOT_PREDICTED, UNLABELLED, ClassScheme, LandClass, check_labels
 from annotations.disk.files import replacing_together
-from annotations.errors import LabelError, RasterError
-from annotations.export.errors import could_not_write, unwritten
+from annotations.errors import LabelError
+from annotations.export.errors import unwritten
 from annotations.export.polygons import write_polygons
 from annotations.export.provenance import Provenance
-from annotations.export.styles import category_names, clean_text, is_our_style, keep_foreign_style, qgis_style
-from annotations.export.targets import GEOTIFF, check_target, shown, stale_files
-from annotations.images.gdal_raster import open_dataset, quiet_gdal
+from annotations.export.raster_file import NAMES, STYLE, Band, write_raster
+from annotations.export.styles import category_names, clean_text, keep_foreign_style, qgis_style
+from annotations.export.targets import GEOTIFF, check_target, shown
 from annotations.region import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,10 +30,7 @@ __all__ = ["NO_CONFIDENCE", "write_class_map", "write_confidence", "write_labels
 NO_CONFIDENCE: Final = 0
 """The uint8 confidence where there is no prediction. No predicted pixel has it: one of n classes is 1/n sure."""
 
-_TILE: Final = 512
 _STRIP: Final = 512
-_NAMES: Final = ".aux.xml"
-_STYLE: Final = ".qml"
 
 
 def write_class_map(
@@ -81,9 +75,22 @@ def write_class_map(
     PartialSegError
         The name will not do or the file cannot be written; an older one of that name is untouched.
     """
-    path = check_target(path, endings=GEOTIFF, protected=protected, beside=(_NAMES, _STYLE) if style else (_NAMES,))
+    path = check_target(path, endings=GEOTIFF, protected=protected, beside=(NAMES, STYLE) if style else (NAMES,))
+    blocks, size = _blocks(classes, shape)
+    colours = {index: (*c.rgb, 255) for index, c in enumerate(scheme.classes)}
+    beside = {path.with_name(path.name + NAMES): category_names(scheme)}
+    if style:
+        beside[path.with_suffix(STYLE)] = qgis_style(scheme)
+    about = (provenance or Provenance()).tiff_tags(scheme)
+    band = Band(NOT_PREDICTED, _class_tags(scheme), about, colours={**colours, NOT_PREDICTED: (0, 0, 0, 0)})
+    write_raster(path, _checked(blocks, scheme, path), size, georeference, band, beside)
 
-    def checked(region: Region, block: NDArray[np.uint8]) -> NDArray[np.uint8]:
+
+def _checked(
+    blocks: Iterable[tuple[Region, NDArray[np.uint8]]], scheme: ClassScheme, path: Path
+) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
+    """Pass blocks on as they come, and refuse a value that is not a class."""
+    for region, block in blocks:
         bad = (block >= len(scheme)) & (block != NOT_PREDICTED)
         if bad.any():
             row, column = np.unravel_index(int(bad.argmax()), block.shape)
@@ -92,24 +99,7 @@ def write_class_map(
                 f"{region.left + int(column)}) is not one of the {len(scheme)} classes. "
                 "Export with the classes that the prediction was made with."
             )
-        return block
-
-    blocks, size = _blocks(classes, shape)
-    colours = {index: (*c.rgb, 255) for index, c in enumerate(scheme.classes)}
-    beside = {path.with_name(path.name + _NAMES): category_names(scheme)}
-    if style:
-        beside[path.with_suffix(_STYLE)] = qgis_style(scheme)
-    _write(
-        path,
-        ((region, checked(region, block)) for region, block in blocks),
-        size,
-        georeference,
-        nodata=NOT_PREDICTED,
-        colours={**colours, NOT_PREDICTED: (0, 0, 0, 0)},
-        tags=_class_tags(scheme),
-        about=(provenance or Provenance()).tiff_tags(scheme),
-        beside=beside,
-    )
+        yield region, block
 
 
 def write_confidence(
@@ -132,7 +122,7 @@ def write_confidence(
     if scheme is None:
         about.pop("PARTIALSEG_CLASSES")
     tags = {"255": "certain", str(NO_CONFIDENCE): "no prediction"}
-    _write(path, blocks, size, georeference, nodata=NO_CONFIDENCE, colours=None, tags=tags, about=about)
+    write_raster(path, blocks, size, georeference, Band(NO_CONFIDENCE, tags, about))
 
 
 def write_labels(
@@ -161,8 +151,7 @@ def write_labels(
         cancelled()
 
     about = (provenance or Provenance()).tiff_tags(scheme)
-    tags = _class_tags(scheme)
-    _write(path, wide(), size, georeference, nodata=UNLABELLED, colours=None, tags=tags, about=about, dtype="int16")
+    write_raster(path, wide(), size, georeference, Band(UNLABELLED, _class_tags(scheme), about, dtype="int16"))
 
 
 def write_style(path: str | Path, scheme: ClassScheme) -> None:
@@ -175,7 +164,7 @@ def write_style(path: str | Path, scheme: ClassScheme) -> None:
     PartialSegError
         The file cannot be written.
     """
-    path = check_target(path, endings=(_STYLE,))
+    path = check_target(path, endings=(STYLE,))
     with unwritten(path), replacing_together([path], lambda: _make_way(path)) as (temporary,):
         temporary.write_bytes(qgis_style(scheme))
 
@@ -202,70 +191,3 @@ def _blocks(
     tops = range(0, height, _STRIP)
     regions = (Region(top, 0, min(_STRIP, height - top), width) for top in tops)
     return ((region, values[region.slices]) for region in regions), (height, width)
-
-
-def _write(
-    path: Path,
-    blocks: Iterable[tuple[Region, NDArray[Any]]],
-    shape: tuple[int, int],
-    georeference: Georeference | None,
-    *,
-    nodata: int,
-    colours: dict[int, tuple[int, ...]] | None,
-    tags: dict[str, str],
-    about: dict[str, str],
-    dtype: str = "uint8",
-    beside: dict[Path, bytes] | None = None,
-) -> None:
-    profile = {
-        "driver": "GTiff",
-        "height": shape[0],
-        "width": shape[1],
-        "count": 1,
-        "dtype": dtype,
-        "nodata": nodata,
-        "tiled": True,
-        "blockxsize": _TILE,
-        "blockysize": _TILE,
-        "compress": "deflate",
-        "bigtiff": "if_safer",
-    }
-    beside = beside or {}
-    style = path.with_suffix(_STYLE)
-
-    def stale() -> Sequence[Path]:
-        old = stale_files(path)
-        if style in beside:
-            keep_foreign_style(style)
-        elif not beside and os.path.lexists(path) and is_our_style(style):
-            old.append(style)  # of the map of classes that had this name before
-        return old
-
-    with unwritten(path), replacing_together([*beside, path], stale) as temporaries:
-        *sides, temporary = temporaries
-        with quiet_gdal():
-            if georeference is not None:
-                profile |= georeference.profile
-            dataset = rasterio.open(temporary, "w", **profile)
-        with dataset:
-            if colours is not None:
-                dataset.write_colormap(1, colours)
-            dataset.update_tags(**about)
-            dataset.update_tags(1, **tags)
-            for region, block in blocks:
-                dataset.write(block, 1, window=Window(region.left, region.top, region.width, region.height))
-        try:
-            _check_written(temporary)
-        except RasterError as error:
-            raise could_not_write(path, error) from error
-        # GDAL may have kept something beside the temporary name.
-        temporary.with_name(temporary.name + _NAMES).unlink(missing_ok=True)
-        for side, content in zip(sides, beside.values(), strict=True):
-            side.write_bytes(content)
-
-
-def _check_written(path: Path) -> None:
-    """Read the file back: GDAL writes its last blocks as it closes, and does not tell if the disk is full by then."""
-    with open_dataset(path) as dataset:
-        for _, window in dataset.block_windows(1):
-            dataset.read(1, window=window)

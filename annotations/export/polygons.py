@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,28 +175,19 @@ def write_polygons(
             raise PartialSegError(f"{shown(path)}: writing was cancelled; what was there before is untouched.")
 
     going_on()
-    geojson = path.suffix.lower() == ".geojson"
+    geojson = not _is_package(path)
     if geojson and georeference is not None:  # what has no longitude and latitude is refused before the work begins
         lon_lat(np.empty(0, object), georeference, shown(path))
     polygons, values = class_polygons(classes, min_area_px=min_area_px, simplify_px=simplify_px, going_on=going_on)
-    if len(values) and int(values.max()) >= len(scheme):
-        raise LabelError(
-            f"{shown(path)}: the map holds class {int(values.max())}, but the scheme has {len(scheme)} classes. "
-            "Export with the classes that the prediction was made with."
-        )
-    world = to_world(polygons, georeference)
-    areas, dense = None, world
-    if georeference is not None:
-        dense = to_world(with_dense_edges(polygons, dense_step(georeference, classes.shape)), georeference)
-        areas = ground_areas(dense, georeference)
+    _check_values(values, scheme, path)
+    ground = _on_ground(polygons, georeference, classes.shape)
     going_on()
-    area_field, measured = ("area_px", shapely.area(polygons)) if areas is None else ("area_m2", areas)
     table = PolygonTable(
-        lon_lat(dense, georeference, shown(path)) if geojson and georeference is not None else world,
+        lon_lat(ground.dense, georeference, shown(path)) if geojson and georeference is not None else ground.world,
         values,
         scheme,
-        area_field,
-        measured,
+        ground.area_field,
+        ground.areas,
         (provenance or Provenance()).tags(scheme),
         placed=georeference is not None,
     )
@@ -205,6 +197,36 @@ def write_polygons(
         else:
             write_geopackage(path, table, georeference.crs if georeference is not None else "", going_on)
     return len(values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """Polygons in the image's own coordinates, as they are and with dense edges, and how large each is."""
+
+    world: NDArray[Any]
+    dense: NDArray[Any]
+    area_field: str
+    areas: NDArray[Any]
+
+
+def _on_ground(polygons: NDArray[Any], georeference: Georeference | None, shape: tuple[int, int]) -> _Ground:
+    world = to_world(polygons, georeference)
+    if georeference is not None:
+        dense = to_world(with_dense_edges(polygons, dense_step(georeference, shape)), georeference)
+        areas = ground_areas(dense, georeference)
+        if areas is not None:
+            return _Ground(world, dense, "area_m2", areas)
+    else:
+        dense = world
+    return _Ground(world, dense, "area_px", shapely.area(polygons))
+
+
+def _check_values(values: NDArray[np.uint8], scheme: ClassScheme, path: Path) -> None:
+    if len(values) and int(values.max()) >= len(scheme):
+        raise LabelError(
+            f"{shown(path)}: the map holds class {int(values.max())}, but the scheme has {len(scheme)} classes. "
+            "Export with the classes that the prediction was made with."
+        )
 
 
 def _is_package(path: str | Path) -> bool:

@@ -110,13 +110,23 @@ def _kept(ortho: Orthophoto, folder: Path, shapes: list[tuple[int, int]], report
     if levels is not None:
         report(sum(h * w for h, w in shapes))
         return levels
-    part = folder / f"display-{key}.{os.getpid()}.part"
+    _make(ortho, final, shapes, report)
+    levels = _mapped(final, shapes)
+    if levels is None:
+        raise PartialSegError(f"{final}: was changed while it was written. Open the image again.")
+    return levels
+
+
+def _make(ortho: Orthophoto, final: Path, shapes: list[tuple[int, int]], report: _Reporter) -> None:
+    """Write all levels into a folder that has its name once they are complete; those of before go."""
+    folder, part = final.parent, final.with_name(f"{final.name}.{os.getpid()}.part")
+    size = 3 * sum(h * w for h, w in shapes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # The image changed or other bands are shown: a large one's levels take 350 MB, so the old ones go.
         for old in folder.glob("display-*"):
             shutil.rmtree(old, ignore_errors=True)
-        need_disk(3 * sum(h * w for h, w in shapes), folder, "the image's display copy")
+        need_disk(size, folder, "the image's display copy")
         part.mkdir()
         source = None
         for n, shape in enumerate(shapes):
@@ -126,15 +136,11 @@ def _kept(ortho: Orthophoto, folder: Path, shapes: list[tuple[int, int]], report
         os.replace(part, final)
     except OSError as error:
         raise PartialSegError(
-            f"{folder}: the image's display copy cannot be written ({error}). It needs "
-            f"{sum(h * w for h, w in shapes) * 3 // 2**20 + 1} MB: make room, or open the project elsewhere."
+            f"{folder}: the image's display copy cannot be written ({error}). It needs {size // 2**20 + 1} MB: make "
+            "room, or open the project elsewhere."
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    levels = _mapped(final, shapes)
-    if levels is None:
-        raise PartialSegError(f"{final}: was changed while it was written. Open the image again.")
-    return levels
 
 
 def _mapped(folder: Path, shapes: list[tuple[int, int]]) -> list[NDArray[np.uint8]] | None:

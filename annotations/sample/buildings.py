@@ -76,8 +76,35 @@ def paint_building(rng: np.random.Generator, canvas: Canvas, b: Building, sun: S
     place = window(canvas.shape, b.row, b.column, b.angle, float(np.hypot(b.length, b.width)) + 1)
     if place is None:
         return
+    inside = (np.abs(place.along) <= b.length) & (np.abs(place.across) <= b.width)
+    colour = _cover(rng, b, place)
+    if b.cover == "flat":
+        top, shade = _flat_roof(b, place, inside, colour)
+    else:
+        top, shade = _pitched_roof(b, place, inside, colour, sun)
+    height = canvas.height[place.slices]
+    drawn = inside & (top > height)
+    height[drawn] = top[drawn]
+    canvas.albedo[place.slices][drawn] = colour[drawn]
+    canvas.shade[place.slices][drawn] = shade[drawn]
+    canvas.truth[place.slices][drawn] = BUILDING
+    _fittings(rng, canvas, b, place)
+
+
+def _flat_roof(
+    b: Building, place: Window, inside: NDArray[np.bool_], colour: NDArray[np.float32]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return height and shade of a roof with a rim, which is brighter: `colour` is changed."""
+    rim = inside & ((np.abs(place.along) > b.length - 0.4) | (np.abs(place.across) > b.width - 0.4))
+    colour[rim] *= 1.15
+    return np.where(rim, b.eaves + 0.6, b.eaves), np.ones_like(place.along)
+
+
+def _pitched_roof(
+    b: Building, place: Window, inside: NDArray[np.bool_], colour: NDArray[np.float32], sun: Sun
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return height and shade of a gabled or hipped roof; ridge and gutter are told by `colour`, which is changed."""
     along, across = place.along, place.across
-    inside = (np.abs(along) <= b.length) & (np.abs(across) <= b.width)
     slope = float(np.tan(b.pitch))
     drop = np.abs(across)
     fall_along, fall_across = np.zeros_like(along), np.sign(across)
@@ -86,62 +113,52 @@ def paint_building(rng: np.random.Generator, canvas: Canvas, b: Building, sun: S
         hip = ends > drop
         drop = np.maximum(drop, ends)
         fall_along, fall_across = np.where(hip, np.sign(along), 0), np.where(hip, 0, fall_across)
-    top = b.eaves + slope * (b.width - drop)
-    colour = _cover(rng, b, place)
-    shade = np.ones_like(along)
-    if b.cover == "flat":
-        rim = inside & ((np.abs(along) > b.length - 0.4) | (np.abs(across) > b.width - 0.4))
-        top = np.where(rim, b.eaves + 0.6, b.eaves)
-        colour[rim] *= 1.15
-    else:
-        # Height falls by `slope` a metre away from the ridge: turn that into rows and columns.
-        sine, cosine = np.sin(b.angle), np.cos(b.angle)
-        rise_along, rise_across = -slope * fall_along, -slope * fall_across
-        shade = sun.lambert(rise_along * sine + rise_across * cosine, rise_along * cosine - rise_across * sine)
-        ridge = inside & (np.abs(across) < 0.2) & (drop < 0.25)
-        colour[ridge] *= 1.1
-        colour[inside & (b.width - drop < 0.3)] *= 0.86  # gutter
-    height = canvas.height[place.slices]
-    drawn = inside & (top > height)
-    height[drawn] = top[drawn]
-    canvas.albedo[place.slices][drawn] = colour[drawn]
-    canvas.shade[place.slices][drawn] = shade[drawn]
-    canvas.truth[place.slices][drawn] = BUILDING
-    _fittings(rng, canvas, b, place, top)
+    # Height falls by `slope` a metre away from the ridge: turn that into rows and columns.
+    sine, cosine = np.sin(b.angle), np.cos(b.angle)
+    rise_along, rise_across = -slope * fall_along, -slope * fall_across
+    shade = sun.lambert(rise_along * sine + rise_across * cosine, rise_along * cosine - rise_across * sine)
+    ridge = inside & (np.abs(across) < 0.2) & (drop < 0.25)
+    colour[ridge] *= 1.1
+    colour[inside & (b.width - drop < 0.3)] *= 0.86  # gutter
+    return b.eaves + slope * (b.width - drop), shade
 
 
-def _fittings(rng: np.random.Generator, canvas: Canvas, b: Building, place: Window, top: NDArray[Any]) -> None:
+def _fittings(rng: np.random.Generator, canvas: Canvas, b: Building, place: Window) -> None:
     """Add chimneys, roof windows, solar panels or roof lights."""
     part, height = canvas.albedo[place.slices], canvas.height[place.slices]
-
-    def box(a: float, c: float, half_a: float, half_c: float) -> NDArray[np.bool_]:
-        return np.asarray((np.abs(place.along - a) < half_a) & (np.abs(place.across - c) < half_c))
-
     if b.cover == "metal" and b.length > 12:
         for a in np.arange(-b.length + 4, b.length - 3, 6.0):
             for side in (-1.0, 1.0):
-                part[box(a, side * b.width * 0.5, 0.6, b.width * 0.28)] = (198, 203, 203)
-        return
-    if b.cover == "flat":
+                part[_box(place, a, side * b.width * 0.5, 0.6, b.width * 0.28)] = (198, 203, 203)
+    elif b.cover == "flat":
         for _ in range(int(rng.integers(1, 5))):
-            unit = box(rng.uniform(-0.7, 0.7) * b.length, rng.uniform(-0.6, 0.6) * b.width, 0.7, 0.6)
+            unit = _box(place, rng.uniform(-0.7, 0.7) * b.length, rng.uniform(-0.6, 0.6) * b.width, 0.7, 0.6)
             part[unit], height[unit] = (170, 171, 172), height[unit] + 1.1
-        return
-    if b.length < 4:
-        return
+    elif b.length >= 4:
+        _house_fittings(rng, b, place, part, height)
+
+
+def _box(place: Window, a: float, c: float, half_a: float, half_c: float) -> NDArray[np.bool_]:
+    return np.asarray((np.abs(place.along - a) < half_a) & (np.abs(place.across - c) < half_c))
+
+
+def _house_fittings(
+    rng: np.random.Generator, b: Building, place: Window, part: NDArray[np.float32], height: NDArray[np.float32]
+) -> None:
     for _ in range(int(rng.integers(1, 3))):
-        chimney = box(rng.uniform(-0.6, 0.6) * b.length, rng.uniform(-0.3, 0.3) * b.width, 0.42, 0.36)
+        chimney = _box(place, rng.uniform(-0.6, 0.6) * b.length, rng.uniform(-0.3, 0.3) * b.width, 0.42, 0.36)
         part[chimney] = (134, 98, 84) if rng.random() < 0.6 else (150, 148, 143)
         height[chimney] += 1.3
     side = float(rng.choice([-1, 1]))
     if rng.random() < 0.2:
-        panels = box(rng.uniform(-0.2, 0.2) * b.length, side * b.width * 0.5, min(3.0, 0.55 * b.length), b.width * 0.33)
+        middle, half = rng.uniform(-0.2, 0.2) * b.length, min(3.0, 0.55 * b.length)
+        panels = _box(place, middle, side * b.width * 0.5, half, b.width * 0.33)
         grid = (np.mod(place.along, 1.0) < 0.14) | (np.mod(place.across, 1.65) < 0.14)
         part[panels] = (44, 50, 66)
         part[panels & grid] = (78, 84, 98)
     elif rng.random() < 0.5:
         for a in (-0.35, 0.3):
-            part[box(a * b.length, side * b.width * 0.5, 0.4, 0.55)] = (88, 98, 108)
+            part[_box(place, a * b.length, side * b.width * 0.5, 0.4, 0.55)] = (88, 98, 108)
 
 
 def house(rng: np.random.Generator, row: float, column: float, angle: float) -> list[Building]:

@@ -52,23 +52,9 @@ def _write(path: Path, array: NDArray[np.uint8], sample: Sample, stamp: str, **o
     """Write a (H, W) or (H, W, 3) array as a GeoTIFF, under its name only once it is complete."""
     bands = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.tif")
-    profile = {
-        "driver": "GTiff",
-        "dtype": "uint8",
-        "count": bands.shape[0],
-        "height": bands.shape[1],
-        "width": bands.shape[2],
-        "crs": sample.crs,
-        "transform": Affine(*sample.transform),
-        "tiled": True,
-        "blockxsize": 256,
-        "blockysize": 256,
-        "compress": "deflate",
-        **options,
-    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with rasterio.open(partial, "w", **profile) as target:
+        with rasterio.open(partial, "w", **_profile(bands, sample), **options) as target:
             target.write(bands)
             target.update_tags(**{_TAG: stamp})
             if array.ndim == 2:
@@ -81,6 +67,22 @@ def _write(path: Path, array: NDArray[np.uint8], sample: Sample, stamp: str, **o
     finally:
         with contextlib.suppress(OSError):  # gone already when all went well
             partial.unlink()
+
+
+def _profile(bands: NDArray[np.uint8], sample: Sample) -> dict[str, Any]:
+    return {
+        "driver": "GTiff",
+        "dtype": "uint8",
+        "count": bands.shape[0],
+        "height": bands.shape[1],
+        "width": bands.shape[2],
+        "crs": sample.crs,
+        "transform": Affine(*sample.transform),
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+        "compress": "deflate",
+    }
 
 
 def _write_pair(image: Path, truth: Path, seed: int, size: int) -> NDArray[np.uint8] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Path = NDArray[np.float64]
 
 __all__ = ["Frame", "Layout", "Parcel", "Road", "make_layout"]
+
+_REACH: Final = 0.85
+"""How far from the middle rivers and roads go, as a share of the picture's side: beyond its corners."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,38 @@ def _parcels(rng: np.random.Generator, bounds: Parcel, out: list[Parcel]) -> Non
 def make_layout(rng: np.random.Generator, size: int) -> Layout:
     """Plan a village on a main road between woods, fields and a river."""
     metres = size / METRE
-    frame = Frame(
+    frame = _frame(rng, size)
+    wood_side = int(rng.choice([-1, 1]))
+    river_u = float(rng.uniform(0.2, 0.27) * metres)
+    course = _river_course(rng, metres, river_u)
+    u = np.arange(-_REACH * metres, _REACH * metres, 5.0)
+    main = Road(frame.pixels(u, np.zeros_like(u)), float(rng.uniform(6.6, 7.4)), main=True)
+    streets, side_roads = _side_streets(rng, frame, wood_side, river_u - 48)
+    through = streets[len(streets) // 2]
+    parcels = _all_parcels(rng, metres, through)
+    farm_side = float(rng.choice([-1, 1]))
+    radius = float(min(24.0, 0.06 * metres))
+    pond_u = through - farm_side * (1.5 * radius + rng.uniform(16, 24))
+    return Layout(
+        frame=frame,
+        metres=metres,
+        wood_side=wood_side,
+        river=frame.pixels(course[:, 0], course[:, 1]),
+        river_course=course,
+        river_width=float(rng.uniform(12, 15)),
+        river_u=river_u,
+        pond=(pond_u, float(-wood_side * rng.uniform(0.33, 0.37) * metres), radius),
+        roads=(main, *side_roads),
+        tracks=_tracks(rng, frame, streets, parcels, wood_side),
+        streets=tuple(streets),
+        farm=(through + farm_side * rng.uniform(44, 50), float(-wood_side * rng.uniform(0.27, 0.33) * metres)),
+        parcels=tuple(parcels),
+    )
+
+
+def _frame(rng: np.random.Generator, size: int) -> Frame:
+    metres = size / METRE
+    return Frame(
         size,
         float(rng.uniform(0, 2 * np.pi)),
         float(rng.uniform(-0.05, 0.05) * metres),
@@ -132,54 +166,45 @@ def make_layout(rng: np.random.Generator, size: int) -> Layout:
             (float(rng.uniform(2, 4)), float(rng.uniform(90, 140)), float(rng.uniform(0, 6))),
         ),
     )
-    wood_side = int(rng.choice([-1, 1]))
-    reach = 0.85 * metres
-    v = np.arange(-reach, reach, 5.0)
-    river_u = float(rng.uniform(0.2, 0.27) * metres)
+
+
+def _river_course(rng: np.random.Generator, metres: float, river_u: float) -> Path:
+    """Lead a river across the main road at `river_u`, in two kinds of bends; u and v."""
+    v = np.arange(-_REACH * metres, _REACH * metres, 5.0)
     meander = 0.05 * metres * np.sin(2 * np.pi * v / rng.uniform(150, 230) + rng.uniform(0, 6))
     meander += 7 * np.sin(2 * np.pi * v / rng.uniform(55, 90) + rng.uniform(0, 6))
     meander -= np.interp(0.0, v, meander)
-    river = frame.pixels(river_u + meander, v)
-    u = np.arange(-reach, reach, 5.0)
-    roads = [Road(frame.pixels(u, np.zeros_like(u)), float(rng.uniform(6.6, 7.4)), main=True)]
-    first, last = -0.4 * metres, river_u - 48
+    return np.stack([river_u + meander, v], axis=-1)
+
+
+def _side_streets(
+    rng: np.random.Generator, frame: Frame, wood_side: int, last: float
+) -> tuple[list[float], list[Road]]:
+    """Lay streets across the main road, up to `last`; return where, in u, and the roads. The middle one goes on."""
+    metres = frame.size / METRE
+    first = -0.4 * metres
     count = max(1, round((last - first) / 105))
-    streets = []
+    streets, roads = [], []
     for k in range(count):
         at = first + (k + rng.uniform(0.35, 0.65)) * (last - first) / count
         streets.append(float(at))
-        through = k == count // 2
-        ahead = reach if through else rng.uniform(0.2, 0.26) * metres
+        ahead = _REACH * metres if k == count // 2 else rng.uniform(0.2, 0.26) * metres
         back = rng.uniform(0.14, 0.2) * metres
         along = np.arange(-back, ahead, 4.0) * -wood_side
         sway = 4 * np.sin(along / rng.uniform(35, 60)) * np.minimum(np.abs(along) / 30, 1)
         roads.append(
             Road(frame.pixels(at + sway, along), float(rng.uniform(4.8, 5.6)), pavement=bool(rng.random() < 0.6))
         )
+    return streets, roads
+
+
+def _all_parcels(rng: np.random.Generator, metres: float, through: float) -> list[Parcel]:
+    """Split the land on both sides of the main road and of the street that goes on."""
     parcels: list[Parcel] = []
     for top, bottom in ((-1.3 * metres, 0.0), (0.0, 1.3 * metres)):
-        edges = [-1.1 * metres, *streets[: count // 2 + 1][-1:], 1.1 * metres]
-        for left, right in itertools.pairwise(edges):
+        for left, right in itertools.pairwise((-1.1 * metres, through, 1.1 * metres)):
             _parcels(rng, Parcel(left, top, right, bottom), parcels)
-    through_u = streets[count // 2]
-    farm_side = float(rng.choice([-1, 1]))
-    radius = float(min(24.0, 0.06 * metres))
-    pond_u = through_u - farm_side * (1.5 * radius + rng.uniform(16, 24))
-    return Layout(
-        frame=frame,
-        metres=metres,
-        wood_side=wood_side,
-        river=river,
-        river_course=np.stack([river_u + meander, v], axis=-1),
-        river_width=float(rng.uniform(12, 15)),
-        river_u=river_u,
-        pond=(pond_u, float(-wood_side * rng.uniform(0.33, 0.37) * metres), radius),
-        roads=tuple(roads),
-        tracks=_tracks(rng, frame, streets, parcels, wood_side),
-        streets=tuple(streets),
-        farm=(through_u + farm_side * rng.uniform(44, 50), float(-wood_side * rng.uniform(0.27, 0.33) * metres)),
-        parcels=tuple(parcels),
-    )
+    return parcels
 
 
 def _tracks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,9 @@ from annotations.sample.canvas import METRE, blend, ribbon, window
 from annotations.sample.noise import fractal, grain, smoothstep
 
 if TYPE_CHECKING:
-    from annotations.sample.canvas import Canvas
+    from numpy.typing import NDArray
+
+    from annotations.sample.canvas import Canvas, Ribbon
     from annotations.sample.layout import Layout, Road
 
 __all__ = ["ROAD", "WATER", "paint_car", "paint_cars", "paint_roads"]
@@ -19,55 +22,102 @@ __all__ = ["ROAD", "WATER", "paint_car", "paint_cars", "paint_roads"]
 ROAD, WATER = 4, 3
 
 
+@dataclass(frozen=True)
+class _Bed:
+    """The ground along a road: views into the canvas, and what makes it uneven."""
+
+    strip: Ribbon
+    part: NDArray[np.float32]
+    truth: NDArray[np.uint8]
+    height: NDArray[np.float32]
+    rough: NDArray[np.float32]
+    speck: NDArray[np.float32]
+
+
 def _paint(rng: np.random.Generator, canvas: Canvas, road: Road) -> None:
     half = road.width / 2
     strip = ribbon(canvas.shape, road.path, half + 5)
     if strip is None:
         return
-    part, truth = canvas.albedo[strip.slices], canvas.truth[strip.slices]
     shape = (strip.across.shape[0], strip.across.shape[1])
-    rough = fractal(rng, shape, 3 * METRE, 4, 0.7)
-    speck = grain(rng, shape, 0.6)
-    away = strip.distance
-    dry = np.array((158.0, 149.0, 122.0)) * (1 + 0.09 * rough + 0.06 * speck)[..., None]
-    land = truth == 0
-    mouths = truth == ROAD  # of the streets that end here
-    blend(part, dry, 0.8 * smoothstep(away + 0.5 * rough, half + 2.0, half + 0.7) * land)
-    paved = away < half
+    rough, speck = fractal(rng, shape, 3 * METRE, 4, 0.7), grain(rng, shape, 0.6)
+    at = strip.slices
+    bed = _Bed(strip, canvas.albedo[at], canvas.truth[at], canvas.height[at], rough, speck)
+    mouths = bed.truth == ROAD  # of the streets that end here
+    _shoulders(bed, half)
+    paved = strip.distance < half
     if road.pavement:
-        walk = (strip.across > 0) & (away >= half) & (away < half + 1.6)
-        joints = np.sin(2 * np.pi * strip.along / 0.9)
-        part[walk] = (np.array((160.0, 156.0, 149.0)) * (1 + 0.03 * speck + 0.03 * joints)[..., None])[walk]
-        paved |= walk
-    bridge = (away < half + 1.4) & (truth == WATER)
-    if bridge.any():
-        deck = binary_dilation(bridge, iterations=int(3.5 * METRE)) & (away < half + 1.4)
-        part[deck] = (np.array((163.0, 160.0, 152.0)) * (1 + 0.04 * speck + 0.03 * rough)[..., None])[deck]
-        canvas.height[strip.slices][deck] = 2.6
-        rail = deck & (away > half + 1.05)
-        canvas.height[strip.slices][rail] = 3.7
-        part[rail] *= 1.12
-        paved |= deck
+        paved |= _pavement(bed, half)
+    paved |= _bridge(bed, half)
+    _carriageway(bed, half, _asphalt(rng, bed, road), paved)
+    if road.main:
+        _markings(bed, half, ~mouths)
+    bed.truth[paved] = ROAD
+    bed.height[paved & (bed.height < 2)] = 0
+
+
+def _shoulders(bed: _Bed, half: float) -> None:
+    away = bed.strip.distance
+    dry = np.array((158.0, 149.0, 122.0)) * (1 + 0.09 * bed.rough + 0.06 * bed.speck)[..., None]
+    land = bed.truth == 0
+    blend(bed.part, dry, 0.8 * smoothstep(away + 0.5 * bed.rough, half + 2.0, half + 0.7) * land)
+
+
+def _pavement(bed: _Bed, half: float) -> NDArray[np.bool_]:
+    """Lay a pavement along one side; return where."""
+    away = bed.strip.distance
+    walk = (bed.strip.across > 0) & (away >= half) & (away < half + 1.6)
+    joints = np.sin(2 * np.pi * bed.strip.along / 0.9)
+    stone = np.array((160.0, 156.0, 149.0)) * (1 + 0.03 * bed.speck + 0.03 * joints)[..., None]
+    bed.part[walk] = stone[walk]
+    return np.asarray(walk)
+
+
+def _bridge(bed: _Bed, half: float) -> NDArray[np.bool_]:
+    """Lay a deck with rails over water; return where."""
+    away = bed.strip.distance
+    bridge = (away < half + 1.4) & (bed.truth == WATER)
+    if not bridge.any():
+        return np.asarray(bridge)
+    deck = binary_dilation(bridge, iterations=int(3.5 * METRE)) & (away < half + 1.4)
+    concrete = np.array((163.0, 160.0, 152.0)) * (1 + 0.04 * bed.speck + 0.03 * bed.rough)[..., None]
+    bed.part[deck] = concrete[deck]
+    bed.height[deck] = 2.6
+    rail = deck & (away > half + 1.05)
+    bed.height[rail] = 3.7
+    bed.part[rail] *= 1.12
+    return np.asarray(deck)
+
+
+def _asphalt(rng: np.random.Generator, bed: _Bed, road: Road) -> NDArray[np.float64]:
+    """Return the colours of the surface: worn where wheels run, and repaired here and there."""
+    strip = bed.strip
     base = np.array((118.0, 118.0, 117.0) if road.main else (131.0, 129.0, 125.0)) * rng.uniform(0.94, 1.06)
-    light = 0.04 * rough + 0.035 * speck
-    lane = np.abs(away - half / 2)
+    light = 0.04 * bed.rough + 0.035 * bed.speck
+    lane = np.abs(strip.distance - road.width / 2 / 2)
     light -= 0.05 * np.exp(-(((np.abs(lane - 0.75)) / 0.35) ** 2))
-    asphalt = base * (1 + light)[..., None]
+    asphalt = np.asarray(base * (1 + light)[..., None])
     # Repairs in another asphalt, from one side of a lane to the other.
     for _ in range(int(rng.integers(2, 6))):
         start, length, side = rng.uniform(0, strip.along.max()), rng.uniform(4, 40), rng.choice([-1, 1])
         patch = (strip.along > start) & (strip.along < start + length) & (strip.across * side > 0.1)
         asphalt[patch] *= rng.uniform(0.84, 1.1)
-    carriageway = away < half
-    amount = smoothstep(away + 0.08 * rough, half + 0.12, half - 0.12)
-    blend(part, asphalt, np.where(carriageway, np.maximum(amount, 0.75), amount * ~paved))
-    if road.main:
-        worn = np.clip(0.75 + 0.22 * rough, 0.25, 1)
-        dash = np.where(np.mod(strip.along, 9) < 4.5, 1, 0)
-        blend(part, (212, 211, 205), 0.85 * worn * dash * smoothstep(away, 0.22, 0.08))
-        blend(part, (208, 207, 201), 0.75 * worn * ~mouths * smoothstep(np.abs(away - (half - 0.35)), 0.22, 0.08))
-    truth[paved] = ROAD
-    canvas.height[strip.slices][paved & (canvas.height[strip.slices] < 2)] = 0
+    return asphalt
+
+
+def _carriageway(bed: _Bed, half: float, asphalt: NDArray[np.float64], paved: NDArray[np.bool_]) -> None:
+    away = bed.strip.distance
+    amount = smoothstep(away + 0.08 * bed.rough, half + 0.12, half - 0.12)
+    blend(bed.part, asphalt, np.where(away < half, np.maximum(amount, 0.75), amount * ~paved))
+
+
+def _markings(bed: _Bed, half: float, free: NDArray[np.bool_]) -> None:
+    """Paint the middle line, and the lines at the sides where they are `free` of streets that end there."""
+    away = bed.strip.distance
+    worn = np.clip(0.75 + 0.22 * bed.rough, 0.25, 1)
+    dash = np.where(np.mod(bed.strip.along, 9) < 4.5, 1, 0)
+    blend(bed.part, (212, 211, 205), 0.85 * worn * dash * smoothstep(away, 0.22, 0.08))
+    blend(bed.part, (208, 207, 201), 0.75 * worn * free * smoothstep(np.abs(away - (half - 0.35)), 0.22, 0.08))
 
 
 def paint_roads(rng: np.random.Generator, canvas: Canvas, layout: Layout) -> None:

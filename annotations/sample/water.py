@@ -32,17 +32,7 @@ def _surface(
     rough = fractal(rng, shape, 2.2 * METRE, 3, 0.7)
     broad = fractal(rng, shape, 40 * METRE, 3)
     speck = grain(rng, shape, 0.8)
-    shore = bank + 0.5 * rough
-    # Outside in: tall dark herbs, a pale strip of reed in places, mud.
-    herbs = np.array((86.0, 97.0, 61.0)) * (1 + 0.14 * rough + 0.08 * speck)[..., None]
-    blend(part, herbs, 0.85 * smoothstep(shore, -7.0, -2.4))
-    reed = np.array((148.0, 140.0, 100.0)) * (1 + 0.12 * rough + 0.1 * speck)[..., None]
-    blend(
-        part,
-        reed,
-        0.8 * smoothstep(shore, -3.2, -2.0) * smoothstep(lattice(rng, shape, 9 * METRE) + 0.3 * rough, -0.3, 0.4),
-    )
-    blend(part, (104.0, 93.0, 74.0), 0.75 * smoothstep(shore, -0.7, -0.1))
+    _shore(rng, part, bank + 0.5 * rough, rough, speck)
     wet = bank > 0
     deep, shallow = np.array(colours[0]), np.array(colours[1])
     depth = smoothstep(bank + 0.8 * broad + 0.25 * rough, 0.0, 5.0)[..., None]
@@ -56,6 +46,23 @@ def _surface(
     water += (np.array((88.0, 98.0, 58.0)) - water) * (0.7 * algae)[..., None]
     part[wet] = water[wet]
     canvas.truth[slices][wet] = WATER
+
+
+def _shore(
+    rng: np.random.Generator,
+    part: NDArray[np.float32],
+    shore: NDArray[np.float32],
+    rough: NDArray[np.float32],
+    speck: NDArray[np.float32],
+) -> None:
+    """Paint, outside in: tall dark herbs, a pale strip of reed in places, mud."""
+    herbs = np.array((86.0, 97.0, 61.0)) * (1 + 0.14 * rough + 0.08 * speck)[..., None]
+    blend(part, herbs, 0.85 * smoothstep(shore, -7.0, -2.4))
+    reed = np.array((148.0, 140.0, 100.0)) * (1 + 0.12 * rough + 0.1 * speck)[..., None]
+    shape = (shore.shape[0], shore.shape[1])
+    places = smoothstep(lattice(rng, shape, 9 * METRE) + 0.3 * rough, -0.3, 0.4)
+    blend(part, reed, 0.8 * smoothstep(shore, -3.2, -2.0) * places)
+    blend(part, (104.0, 93.0, 74.0), 0.75 * smoothstep(shore, -0.7, -0.1))
 
 
 def paint_water(rng: np.random.Generator, canvas: Canvas, layout: Layout) -> None:

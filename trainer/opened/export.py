@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,29 +116,37 @@ def write(
         if cancelled():
             raise PartialSegError(f"{shown(path)}: writing was cancelled; what was there before is untouched.")
 
-    def rows() -> Iterator[tuple[Region, NDArray[np.uint8]]]:
-        for top in range(0, shape[0], _ROWS):
-            going_on()
-            region = Region(top, 0, _ROWS, shape[1]).clipped(shape)
-            yield region, pixels[region.slices]
-            progress(region.bottom / shape[0])
-        going_on()
-
     going_on()
     sweep_leftovers(path.parent)
-    about = content.provenance or Provenance()
-    if content.checkpoint is not None:
-        about = Provenance(
-            file_digest(content.checkpoint), about.step, about.image, about.fingerprint, created=about.created
-        )
-    common: dict[str, Any] = {"provenance": about, "protected": content.protected}
+    rows = _rows(pixels, shape, going_on, progress)
+    common: dict[str, Any] = {"provenance": _about(content), "protected": content.protected}
     if content.kind == "map":
-        write_class_map(path, rows(), scheme=scheme, georeference=georeference, shape=shape, style=True, **common)
+        write_class_map(path, rows, scheme=scheme, georeference=georeference, shape=shape, style=True, **common)
     elif content.kind == "polygons":
         write_polygons(path, pixels, scheme, georeference, cancelled=cancelled, **common)
     elif content.kind == "confidence":
-        write_confidence(path, rows(), georeference=georeference, shape=shape, scheme=scheme, **common)
+        write_confidence(path, rows, georeference=georeference, shape=shape, scheme=scheme, **common)
     else:
         write_labels(path, pixels, scheme=scheme, georeference=georeference, cancelled=going_on, **common)
     progress(1.0)
     return path
+
+
+def _rows(
+    pixels: NDArray[Any], shape: tuple[int, int], going_on: Callable[[], None], progress: Callable[[float], None]
+) -> Iterator[tuple[Region, NDArray[Any]]]:
+    """Yield strips of rows, and tell how far it is; `going_on` is called before each and after the last."""
+    for top in range(0, shape[0], _ROWS):
+        going_on()
+        region = Region(top, 0, _ROWS, shape[1]).clipped(shape)
+        yield region, pixels[region.slices]
+        progress(region.bottom / shape[0])
+    going_on()
+
+
+def _about(content: Content) -> Provenance:
+    """Return what made the pixels; the network by the digest of its file, as it is now."""
+    about = content.provenance or Provenance()
+    if content.checkpoint is None:
+        return about
+    return replace(about, checkpoint=file_digest(content.checkpoint))

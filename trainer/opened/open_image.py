@@ -175,20 +175,29 @@ def _from_project(
     if not project.read_only:
         entry = _noted(project, entry, ortho)
         _need_room(ortho, entry.shared)
-    note = " ".join(part for part in (note, *ortho.notes) if part)
     levels = read_levels(ortho, None if project.read_only else entry.cache)
     store, said = _open_store(project, entry, ortho)
     try:
-        found_there = take_up(store, project)
-        note = " ".join(text for text in (note, said, found_there.note) if text)
-        prediction, confidence = _shared(project, entry, ortho)
-        lost: list[str] = []
-        made = made_by(entry.folder)
-        found = load_prediction(entry.folder, prediction, confidence, notes=lost, mend=not project.read_only)
-        note = " ".join(text for text in (note, *lost) if text)
+        return _with_kept(project, entry, ortho, levels, store, [note, *ortho.notes, said])
     except BaseException:
         store.close(0) or store.discard()
         raise
+
+
+def _with_kept(
+    project: Project,
+    entry: ImageEntry,
+    ortho: Orthophoto,
+    levels: list[NDArray[np.uint8]],
+    store: LabelStore,
+    notes: list[str],
+) -> OpenedImage:
+    """Read labels and map as they were kept; `notes` is what there is to say so far."""
+    found_there = take_up(store, project)
+    prediction, confidence = _shared(project, entry, ortho)
+    lost: list[str] = []
+    made = made_by(entry.folder)
+    found = load_prediction(entry.folder, prediction, confidence, notes=lost, mend=not project.read_only)
     return OpenedImage(
         project,
         entry,
@@ -200,7 +209,7 @@ def _from_project(
         prediction,
         confidence,
         found,
-        note,
+        " ".join(text for text in (*notes, found_there.note, *lost) if text),
         points=found_there.points,
         made_by=made if found and made_by(entry.folder) == made else None,  # a worker may have written meanwhile
     )

@@ -116,7 +116,10 @@ class OpenWork:
         self.note_blind()
         self.notes += self.kept.notes
         self.kept.notes.clear()
-        loaded = load_work(self.weights, self.notes)
+        self._begin(load_work(self.weights, self.notes))
+
+    def _begin(self, loaded: tuple[Checkpoint, dict[str, Any] | None] | None) -> None:
+        """Begin where the saved work left off; with new weights where there is none."""
         if loaded is not None and self.config.live.start not in (STARTER, NOTHING):
             # Training goes on from what was learnt, so the checkpoint that it once began from may be gone.
             self.config = replace(self.config, model=loaded[0].model)
