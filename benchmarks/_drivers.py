@@ -14,6 +14,7 @@ from annotations.classes import NOT_PREDICTED, ClassScheme
 from annotations.errors import PartialSegError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.prediction.shared_array import SharedArray
+from annotations.project_files import ImageFiles, SharedFiles
 from annotations.region import Region
 from annotations.simulation.sampling import paint_stroke
 from annotations.store.mask import SparseMask
@@ -67,7 +68,9 @@ class DirectDriver:
     folder : Path
         Empty; for labels, arrays and weights.
     scheme : ClassScheme
+        The classes.
     config : WorkConfig
+        How it learns and predicts.
     """
 
     def __init__(self, image: Path, folder: Path, scheme: ClassScheme, config: WorkConfig) -> None:
@@ -75,9 +78,10 @@ class DirectDriver:
         shape = ortho.shape
         ortho.close()
         self.labels = np.full(shape, -1, np.int8)
-        self._mask = SparseMask.create(folder / "labels.zarr", shape, scheme)
-        self.prediction = SharedArray.create(folder / "prediction.u8", shape, NOT_PREDICTED).array
-        self.confidence = SharedArray.create(folder / "confidence.u8", shape, 0).array
+        files, shared = ImageFiles(folder), SharedFiles(folder)
+        self._mask = SparseMask.create(files.labels, shape, scheme)
+        self.prediction = SharedArray.create(shared.prediction, shape, NOT_PREDICTED).array
+        self.confidence = SharedArray.create(shared.confidence, shape, 0).array
         self.problems: list[str] = []
         self.step = 0
         self._revision = 0
@@ -89,9 +93,9 @@ class DirectDriver:
         self._send(
             protocol.Open(
                 image=str(image),
-                labels=str(folder / "labels.zarr"),
-                prediction=str(folder / "prediction.u8"),
-                confidence=str(folder / "confidence.u8"),
+                labels=str(files.labels),
+                prediction=str(shared.prediction),
+                confidence=str(shared.confidence),
                 keep=str(folder),
                 weights=str(folder / "weights"),
                 classes=scheme.to_json(),

@@ -25,6 +25,7 @@ from rasterio import Affine
 from annotations.classes import LANDCOVER_AI, NOT_PREDICTED
 from annotations.errors import PartialSegError
 from annotations.prediction.shared_array import SharedArray
+from annotations.project_files import ImageFiles, SharedFiles
 from annotations.region import Region
 from annotations.store.mask import SparseMask
 from trainer import protocol
@@ -117,16 +118,17 @@ def _make(folder: Path, side: int) -> protocol.Open:
         transform=Affine(0.5, 0, 3e5, 0, -0.5, 2e6),
     ) as file:
         file.write(image)
-    mask = SparseMask.create(folder / "labels.zarr", shape, LANDCOVER_AI)
+    files, shared = ImageFiles(folder), SharedFiles(folder)
+    mask = SparseMask.create(files.labels, shape, LANDCOVER_AI)
     for label, left in ((0, side // 8), (2, 5 * side // 8)):
         mask.write(Region(side // 4, left, 12, 150), np.full((12, 150), label, np.int8))
-    for name, fill in (("prediction.u8", NOT_PREDICTED), ("confidence.u8", 0)):
-        SharedArray.create(folder / name, shape, fill)
+    for path, fill in ((shared.prediction, NOT_PREDICTED), (shared.confidence, 0)):
+        SharedArray.create(path, shape, fill)
     return protocol.Open(
         image=str(folder / "field.tif"),
-        labels=str(folder / "labels.zarr"),
-        prediction=str(folder / "prediction.u8"),
-        confidence=str(folder / "confidence.u8"),
+        labels=str(files.labels),
+        prediction=str(shared.prediction),
+        confidence=str(shared.confidence),
         keep=str(folder),
         weights=str(folder / "weights"),
         classes=LANDCOVER_AI.to_json(),
@@ -166,8 +168,9 @@ def measure(*, busy: int, seconds: float, side: int = 1024, drawing: bool = Fals
             for loop in loops:
                 loop.kill()
                 loop.wait()
-            for array in ("prediction.u8", "confidence.u8"):
-                SharedArray.release(Path(name) / array)
+            shared = SharedFiles(Path(name))
+            for path in (shared.prediction, shared.confidence):
+                SharedArray.release(path)
     return Figures(first, steps, saved)
 
 

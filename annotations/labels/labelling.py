@@ -86,7 +86,7 @@ class Labelling:
         self.journal = EditJournal(labels, strokes, next_number)
         self._store, self._project = store, project
         self._origins = {s.number: s.origin for s in known if s.origin != "drawn"}
-        self._save = StepSaver(labels, strokes, store, lambda: self.points.to_json(), tell).save
+        self._saver = StepSaver(labels, strokes, store, lambda: self.points.to_json(), tell)
         self._tell = tell
         self._refused = False
         self._filling: Filling | None = None
@@ -131,7 +131,7 @@ class Labelling:
             return self.journal.fill(tile, mask, n, number)
 
         def keep(region: Region, stroke: Stroke | None) -> None:
-            self._save((region,), [] if stroke is None else [stroke], points=False)
+            self._saver.save((region,), [] if stroke is None else [stroke], points=False)
 
         self._filling = Filling(mask, fill, self._filled, keep, number, tool, origin)
         return self._filling
@@ -163,7 +163,7 @@ class Labelling:
         also = Also(change or None)
         if not removed:
             self.journal.push(also)
-            self._save((), [], points=True)
+            self._saver.save((), [], points=True)
             return 0, Change()
         return removed, self._recorded(Region.whole(self._labels.shape), "remove", "drawn", also)
 
@@ -172,12 +172,14 @@ class Labelling:
         self._refused = not refused.empty
         result = self.journal.record(region, tool=tool, origin=origin, extra=also)
         if result is None:
+            if self._refused:  # it may be what the store would not take
+                self._saver.hand_over()
             return Change((refused,) if not refused.empty else ())
         stroke = result[1]
         if origin != "drawn":
             self._origins[stroke.number] = origin
         regions = regions_of(self.journal.last(back=True))
-        self._save(regions, [stroke], points=also is not None and also.points is not None)
+        self._saver.save(regions, [stroke], points=also is not None and also.points is not None)
         return Change((*regions, refused) if not refused.empty else regions)
 
     def _put_back_strange(self, region: Region) -> Region:
@@ -223,7 +225,7 @@ class Labelling:
         self.points = placed.points
         self.journal.record_places(placed.places, placed.strokes, Also(change))
         regions = regions_of(self.journal.last(back=True))
-        self._save(regions, placed.records, points=True)
+        self._saver.save(regions, placed.records, points=True)
         return placed.numbers, Change(regions, points=True)
 
     # ------------------------------------------------------------------------------------------------------ classes
@@ -249,7 +251,7 @@ class Labelling:
         before, self.scheme, self.points = self.scheme, scheme, points
         self.journal.push(Also(change or None, (before, scheme)))
         if change:
-            self._save((), [], points=True)
+            self._saver.save((), [], points=True)
         if gone:
             self._tell(
                 f"{gone} painted-over point{'s' if gone > 1 else ''} of the class went with it; undo brings both back."
@@ -290,5 +292,5 @@ class Labelling:
             self.points = self.points.copy()
             self.points.apply(also.points, back=back)
         regions = regions_of(step)
-        self._save(regions, [], points=also.points is not None)
+        self._saver.save(regions, [], points=also.points is not None)
         return Change(regions, points=also.points is not None, scheme=also.schemes is not None)

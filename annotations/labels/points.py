@@ -93,6 +93,9 @@ class PointSet:
         return number in self._points
 
     def __getitem__(self, number: int) -> PointLabel:
+        """Return the point of a number; LabelError where there is none."""
+        if number not in self._points:
+            raise LabelError(f"there is no point {number}; it was removed already.")
         return self._points[number]
 
     def add(self, labels: NDArray[np.int8], strokes: NDArray[np.uint32], point: PointLabel) -> Region:
@@ -151,9 +154,8 @@ class PointSet:
         LabelError
             There is no such point.
         """
-        point = self._points.pop(number, None)
-        if point is None:
-            raise LabelError(f"there is no point {number}; it was removed already.")
+        point = self[number]
+        del self._points[number]
         region, inside = disc((labels.shape[0], labels.shape[1]), point.row, point.column, point.radius)
         rows, columns = np.nonzero(inside & (strokes[region.slices] == number))
         rows, columns = rows + region.top, columns + region.left

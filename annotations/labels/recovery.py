@@ -74,12 +74,12 @@ def _taken_up(store: LabelStore, project: Project) -> TakenUp:
     writable = store.writable and not project.read_only
     labels, strokes = store.load()
     notes: list[str] = []
+    strange = _places(labels, len(project.scheme))
+    if len(strange) and writable and _bring_back(store, project, int(labels.reshape(-1)[strange].max()), notes):
+        strange = _places(labels, len(project.scheme))
     scheme = project.scheme
-    if writable:
-        scheme = _bring_back(store, project, labels, notes)
-        if store.scheme != scheme:
-            store.set_scheme(scheme, checked=True)
-    strange = _places(labels, len(scheme))
+    if writable and store.scheme != scheme:
+        store.set_scheme(scheme, checked=True)
     if len(strange):
         notes.append(_set_labels_aside(store, labels, strokes, strange, writable=writable))
     points, left_out = PointSet.recovered(_as_list(store.points()), len(scheme), store.shape)
@@ -89,18 +89,16 @@ def _taken_up(store: LabelStore, project: Project) -> TakenUp:
     return TakenUp(labels, strokes, points, f"{store.folder}: {text}" if text else "")
 
 
-def _bring_back(store: LabelStore, project: Project, labels: NDArray[np.int8], notes: list[str]) -> ClassScheme:
-    """Return the project's classes, with those that went while labels of them stayed, which only the store knows."""
+def _bring_back(store: LabelStore, project: Project, highest: int, notes: list[str]) -> bool:
+    """Give a project the classes up to the highest label back, which only the store knows; return whether it did."""
     scheme = project.scheme
-    strange = _places(labels, len(scheme))
-    highest = int(labels.reshape(-1)[strange].max()) if len(strange) else UNLABELLED
-    known = _with_classes_of(scheme, store.scheme, 1 + highest) if len(strange) else None
+    known = _with_classes_of(scheme, store.scheme, 1 + highest)
     if known is None:
-        return scheme
+        return False
     project.set_scheme(known)
     names = ", ".join(repr(name) for name in known.names[len(scheme) :])
     notes.append(f"Removing the class {names} was not finished, and it still has labels: it is back.")
-    return known
+    return True
 
 
 def _set_labels_aside(
@@ -140,7 +138,7 @@ def _set_points_aside(store: LabelStore, points: PointSet, left_out: list[Any], 
 
 def _with_classes_of(scheme: ClassScheme, other: ClassScheme, count: int) -> ClassScheme | None:
     """Return a scheme with further classes from another, as many as there are labels of; None where it has fewer."""
-    if count > min(len(other), MAX_CLASSES) or len(other) <= len(scheme):
+    if not len(scheme) < count <= min(len(other), MAX_CLASSES):
         return None
     try:
         return ClassScheme((*scheme.classes, *other.classes[len(scheme) : count]))

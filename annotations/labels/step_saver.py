@@ -1,13 +1,14 @@
-"""Steps handed to the store in their order; what it refuses is told, and handed over again with the next."""
+"""Steps handed to the store in their order; what it refuses is told, and the next step goes on from there."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annotations.errors import PartialSegError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from annotations.store.strokes import Stroke
 
 __all__ = ["StepSaver"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is handed over in one go; without a region it is the points alone."""
+
+    region: Region | None
+    records: Sequence[Stroke] = ()
+    points: bool = False
 
 
 class StepSaver:
@@ -45,31 +55,33 @@ class StepSaver:
         """Save nothing yet."""
         self._labels, self._strokes, self._store = labels, strokes, store
         self._points, self._tell = points, tell
-        self._unsaved: list[tuple[tuple[Region, ...], list[Stroke], bool]] = []
+        self._unsaved: list[_Part] = []
 
     def save(self, regions: tuple[Region, ...], records: list[Stroke], *, points: bool) -> None:
         """Hand over a step: where labels changed, the strokes that are new, and whether points are others."""
         if self._store is None:
             return
-        self._unsaved.append((regions, records, points))
-        while self._unsaved:
+        if regions:
+            first, *others = regions
+            self._unsaved += [_Part(first, records, points), *(_Part(other) for other in others)]
+        elif points:
+            self._unsaved.append(_Part(None, points=True))
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Hand over what waits, up to what the store refuses; each part is handed over once."""
+        while self._store is not None and self._unsaved:
             try:
-                self._submit(self._store, *self._unsaved[0])
+                self._submit(self._store, self._unsaved[0])
             except PartialSegError as error:
                 self._tell(str(error))
                 return
             self._unsaved.pop(0)
 
-    def _submit(self, store: LabelStore, regions: tuple[Region, ...], records: list[Stroke], points: bool) -> None:
-        plain = self._points() if points else None
-        if not regions and plain is not None:
+    def _submit(self, store: LabelStore, part: _Part) -> None:
+        plain = self._points() if part.points else None
+        if part.region is not None:
+            at = part.region.slices
+            store.submit(part.region, self._labels[at], self._strokes[at], part.records, points=plain)
+        elif plain is not None:
             store.submit_points(plain)
-        for i, region in enumerate(regions):
-            first = i == 0
-            store.submit(
-                region,
-                self._labels[region.slices],
-                self._strokes[region.slices],
-                records if first else (),
-                points=plain if first else None,
-            )

@@ -15,7 +15,7 @@ from annotations.store.saved import ChunkState, SavedState
 from annotations.store.sparse_memory import sparse_zeros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Container
 
     from numpy.typing import NDArray
 
@@ -62,7 +62,7 @@ class _Loss:
 
 
 def read_checked(
-    mask: SparseMask, numbers: StrokeNumbers, saved: SavedState, *, moving: Callable[[], Container[tuple[int, int]]]
+    mask: SparseMask, numbers: StrokeNumbers, saved: SavedState, *, moving: Container[tuple[int, int]]
 ) -> Loaded:
     """Read everything.
 
@@ -72,8 +72,8 @@ def read_checked(
         The arrays.
     saved : SavedState
         What each chunk held when it was last written.
-    moving : callable
-        Gives the chunks (row, column) that are being written, which are not compared.
+    moving : container of (int, int)
+        Chunks (row, column) that are being written, which are not compared; more may come while it reads.
 
     Raises
     ------
@@ -105,7 +105,7 @@ class _Check:
         mask: SparseMask,
         numbers: StrokeNumbers,
         saved: SavedState,
-        moving: Callable[[], Container[tuple[int, int]]],
+        moving: Container[tuple[int, int]],
         loaded: Loaded,
     ) -> None:
         self._mask, self._numbers, self._saved, self._moving, self._loaded = mask, numbers, saved, moving, loaded
@@ -143,10 +143,10 @@ class _Check:
         state = ChunkState.of(labels, raw)
         if not states:
             self._loaded.found.append(self._saved.found(row, column, state))
-        elif not _as_saved(state, states) and (row, column) not in self._moving():
-            loss = _compare(self._mask, part, states, state, self._saved)
+        elif not _as_saved(state, states) and (row, column) not in self._moving:
+            loss = _look_again(self._mask, part, states, state, self._saved)
             self._lost += [loss] if loss is not None else []
-        elif raw is not None and all(s.numbers > state.numbers for s in states) and (row, column) not in self._moving():
+        elif raw is not None and all(s.numbers > state.numbers for s in states) and (row, column) not in self._moving:
             self._unnumbered += min(s.numbers for s in states) - state.numbers
             self._loaded.found.append(self._saved.found(row, column, state))
 
@@ -168,10 +168,10 @@ def _as_saved(state: ChunkState, states: list[ChunkState]) -> bool:
     return any(s.labels == state.labels and s.checksum == state.checksum for s in states)
 
 
-def _compare(
+def _look_again(
     mask: SparseMask, part: Region, states: list[ChunkState], state: ChunkState, saved: SavedState
 ) -> _Loss | None:
-    """Look again, since another viewer may have written meanwhile; None where all is as it was saved."""
+    """Read a chunk again, since another viewer may have written meanwhile; None where all is as it was saved."""
     row, column = part.top // mask.chunk, part.left // mask.chunk
     states = SavedState(saved.path).states(row, column) or states
     state = ChunkState.of(mask.read(part), None)

@@ -187,7 +187,7 @@ class LabelStore:
             Chunks of the labels are damaged; the message names their files.
         """
         moving = self._chunks.moving
-        found = read_checked(self.mask, self._numbers, self._saved, moving=lambda: moving)
+        found = read_checked(self.mask, self._numbers, self._saved, moving=moving)
         self._largest = max(self._largest or 0, found.largest)
         if not self._compared:
             self._compared = True

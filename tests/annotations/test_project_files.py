@@ -58,7 +58,7 @@ def test_places_in_a_project():
 def test_no_other_module_names_them():
     names = {*IMAGE.values(), *SHARED.values(), *WEIGHTS.values(), *PROJECT.values()} - {"lock", "images", "cache"}
     elsewhere = []
-    for package in ("annotations", "trainer", "napari_partialseg"):
+    for package in ("annotations", "trainer", "napari_partialseg", "benchmarks", "scripts"):
         for path in sorted((ROOT / package).rglob("*.py")):
             if path.name == "project_files.py" or path.relative_to(ROOT).as_posix() == "trainer/fit/resume.py":
                 continue  # a run of `trainer.fit` is no project, though its checkpoint is called so too

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from annotations.classes import LANDCOVER_AI, ClassScheme
+from annotations.classes import LANDCOVER_AI, ClassScheme, LandClass
 from annotations.errors import LabelError
 from annotations.images.orthophoto import open_orthophoto
 from annotations.labels.labelling import Labelling
@@ -153,4 +153,19 @@ def test_a_stroke_beside_a_label_that_is_no_class_is_saved(project):
     assert (labels == 2).sum() == (strokes == 5).sum() == 17
     assert labels[4, 4] == -1
     assert store.close()
+    held.close()
+
+
+def test_damage_below_the_classes_brings_no_class_back(project):
+    held, store, _ = opened(project)
+    store.mask.set_scheme(ClassScheme((*LANDCOVER_AI.classes, LandClass("track", "#010203"))))
+    assert store.close()
+    held.close()
+    zarr.open_array(held.images[0].files.labels, mode="r+")[3, 4] = -5
+    held, store, found = opened(project)
+    assert "it is back" not in found.note
+    assert "labels-set-aside.npz" in found.note
+    assert held.scheme == store.scheme == LANDCOVER_AI
+    assert found.labels.max() == found.labels.min() == -1
+    store.close()
     held.close()
