@@ -31,7 +31,7 @@ from trainer.benchmark.progress import GridProgress
 from trainer.benchmark.report.write import collect, table, write_report
 from trainer.benchmark.results import RESULT_FILE
 from trainer.benchmark.run_cell import run_cell
-from trainer.benchmark.tensorboard import EventLog
+from trainer.benchmark.tensorboard import EventLog, event_writer
 from trainer.command_line import exit_status, program_name
 from trainer.config import ConfigError
 from trainer.distributed import barrier, is_main, process_group, world_size
@@ -65,6 +65,8 @@ def run(benchmark: Benchmark) -> list[CellResult]:
     """
     if benchmark.output.exists() and not benchmark.output.is_dir():
         raise ConfigError(f"{benchmark.output}: is a file, but results go into a folder: choose another --output")
+    if benchmark.tensorboard:
+        event_writer()  # where it is missing nothing is begun, and no earlier result set aside
     cells = chosen_cells(benchmark.cells(), benchmark.only)
     precision = choose_precision(cells[0].config.device)
     folder = data_folder(benchmark.data)

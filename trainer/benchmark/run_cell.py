@@ -18,7 +18,7 @@ from trainer.benchmark.events import LeftAlone, Said
 from trainer.benchmark.gallery import GALLERY_FILE, write_gallery
 from trainer.benchmark.grid import VARIED
 from trainer.benchmark.presets import preset_config
-from trainer.benchmark.results import RESULT_FILE, CellResult, SplitScores, write_result
+from trainer.benchmark.results import RESULT_FILE, CellResult, ResultError, SplitScores, write_result
 from trainer.benchmark.state import CONFIG_FILE, WORTHLESS, State, said_of, state_of
 from trainer.checkpoint import CheckpointError, load_checkpoint
 from trainer.config import to_plain
@@ -105,7 +105,7 @@ def run_cell(
             yield Said(f"{cell.name}: another process is at work on it; left to that one.")
             yield LeftAlone()
             return
-        state: State = broadcast(state_of(folder, cell, data.key) if is_main() else State(None, ()))
+        state = _shared_state(folder, cell, data.key)
         for text in said_of(cell, folder, state):
             yield Said(text)
         if state.finished:
@@ -116,6 +116,20 @@ def run_cell(
         result = yield from _trained(cell, folder, data, save_seconds)
         if not result.usable:
             yield Said(f"{cell.name}: {WORTHLESS}")
+
+
+def _shared_state(folder: Path, cell: Cell, key: str) -> State:
+    """Return on all processes what the first one finds, see `state_of`; a damaged result is raised on all of them."""
+    found: State | ResultError = State(None, ())
+    if is_main():
+        try:
+            found = state_of(folder, cell, key)
+        except ResultError as error:
+            found = error
+    found = broadcast(found)
+    if isinstance(found, ResultError):
+        raise found
+    return found
 
 
 def _prepare(folder: Path, cell: Cell) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from trainer.benchmark.events import CellEvent
 
-__all__ = ["EventLog"]
+__all__ = ["EventLog", "event_writer"]
 
 
 class EventLog:
@@ -34,16 +34,10 @@ class EventLog:
         self._writer: Any = None
 
     def note(self, event: CellEvent) -> None:
-        """Write an epoch's numbers at its step.
-
-        Raises
-        ------
-        ConfigError
-            TensorBoard is not installed.
-        """
+        """Write an epoch's numbers at its step."""
         match event:
             case Started() if self._folder is not None:
-                self._writer = _writer(self._folder)
+                self._writer = event_writer()(str(self._folder))
             case EpochEnded(result) if self._writer is not None:
                 for name, value in result.row(self._class_names).items():
                     if name not in ("epoch", "step") and math.isfinite(value):
@@ -59,11 +53,18 @@ class EventLog:
             self._writer.close()
 
 
-def _writer(folder: Path) -> Any:
+def event_writer() -> Any:
+    """Return what makes a writer of event files for a folder.
+
+    Raises
+    ------
+    ConfigError
+        TensorBoard is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ConfigError(
             'event files need TensorBoard: pip install "napari-partialseg[tensorboard]", or leave out --tensorboard'
         ) from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter

@@ -120,12 +120,9 @@ class LiveSession:
         """
         work = self._needed()
         return WorkSnapshot(
-            classes=work.learner.scheme.names,
             labelled=tuple(int(n) for n in work.labels.counts),
             weights=work.weights,
-            mode=self._mode.value,
             step=work.learner.step_count,
-            revision=self._map.revision,
             resumed=work.learner.resumed_whole,
         )
 

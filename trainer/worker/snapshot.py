@@ -17,26 +17,17 @@ class WorkSnapshot:
 
     Parameters
     ----------
-    classes : tuple of str
-        Their names.
     labelled : tuple of int
         Labelled pixels of each class.
     weights : Path
         Folder of the checkpoints.
-    mode : str
-        What the person asked for last: "training", "paused" or "stopped".
     step : int
         Training steps that the network has seen.
-    revision : int
-        Of the labels that are taken in, by the viewer's count.
     resumed : bool
         Whether training goes on from a checkpoint as if it had not stopped.
     """
 
-    classes: tuple[str, ...]
     labelled: tuple[int, ...]
     weights: Path
-    mode: str
     step: int
-    revision: int
     resumed: bool

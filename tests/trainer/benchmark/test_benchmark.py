@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -191,7 +192,10 @@ def test_without_data_it_makes_its_own(tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "unet_frac10_w4" / "best_model.pth").is_file()
 
 
-def test_what_cannot_be_used_is_said(tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_used_is_said(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # as where it is not installed
     runs = ["--output", str(tmp_path / "runs"), *FAST]
     for arguments, message in (
         (["--data", str(tmp_path / "none")], "none: there is no such folder"),
@@ -203,6 +207,7 @@ def test_what_cannot_be_used_is_said(tiny_data: Path, tmp_path: Path, capsys: py
         (["--data", str(tiny_data), "--only", "unet_frac11"], "there is no cell unet_frac11"),
         (["--data", str(tiny_data), "--seeds", "-1"], "seed must be a whole number from 0"),
         (["--data", str(tiny_data), "--sync-batchnorm"], "start them with torchrun"),
+        (["--data", str(tiny_data), "--tensorboard"], "event files need TensorBoard"),
         (["report", str(tmp_path / "runs")], "runs"),
     ):
         assert benchmark.main([*runs, *arguments] if arguments[0] != "report" else arguments) == 2

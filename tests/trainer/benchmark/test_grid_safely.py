@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +21,11 @@ from annotations.classes import ClassScheme, LandClass
 from annotations.errors import PartialSegError
 from trainer import landcover_ai
 from trainer.benchmark import command as benchmark
+from trainer.benchmark import run_cell as cell_run
 from trainer.benchmark.grid import Axes, grid
 from trainer.benchmark.report.write import collect, write_report
 from trainer.benchmark.results import ResultError, read_result, write_result
+from trainer.benchmark.run_cell import run_cell
 from trainer.benchmark.state import state_of
 from trainer.landcover_ai.command import main as landcover_main
 from trainer.starter import command as starter
@@ -208,6 +212,30 @@ def test_damaged_results_and_configurations_are_said_or_read(tmp_path: Path) -> 
         read += 1
     assert said > 50
     assert read >= 1
+
+
+def test_a_damaged_result_ends_all_processes_of_a_run_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of them reads it; the others must not wait for what it never sends."""
+    (cell, *_) = grid("cpu", Axes(("unet",), (0.1,)), {})
+    (tmp_path / cell.name).mkdir()
+    (tmp_path / cell.name / "result.json").write_text("{")
+    sent: list[bytes] = []
+
+    def send(value: object) -> object:
+        sent.append(pickle.dumps(value))
+        return value
+
+    def begin() -> None:
+        next(run_cell(cell, tmp_path, SimpleNamespace(key="")))  # type: ignore[arg-type]  # no more is read of the data
+
+    monkeypatch.setattr(cell_run, "broadcast", send)
+    with pytest.raises(ResultError, match="is damaged"):
+        begin()
+    monkeypatch.setattr(cell_run, "is_main", lambda: False)
+    monkeypatch.setattr(cell_run, "broadcast", lambda value: pickle.loads(sent.pop(0)))
+    with pytest.raises(ResultError, match="is damaged"):
+        begin()
+    assert not sent
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a|b", "a&lt;b & c", "[x](javascript:alert(1))", "*b*"])
