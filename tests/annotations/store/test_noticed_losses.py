@@ -112,8 +112,10 @@ def test_a_kill_between_any_two_writes_is_no_loss(folder, monkeypatch):
             except Killed:
                 finished = False
         for writable in (False, True):
-            again, found, _ = opened(copy, writable=writable)
+            again, found, given = opened(copy, writable=writable)
             assert [n for n in again.notes if "labels.zarr" in n or "points" in n or "jsonl" in n] == []
+            # Strokes are in their file before any pixel refers to them.
+            assert {*np.unique(given[given > 0]).tolist()} <= {stroke.number for stroke in again.strokes()}
             assert again.next_number() in (10, 21)
             outside = np.ones(SHAPE, bool)
             outside[part.slices] = False
