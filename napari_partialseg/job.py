@@ -96,6 +96,7 @@ class Job(QObject):
         except Exception as error:
             self.error = error
             outcome = (self.failed, f"Unexpected error: {type(error).__name__}: {error}")
+        del self._function  # with all that it holds: this object stays as long as its owner
         with self._lock:
             wanted = not self._cancel.is_set()
             if wanted:

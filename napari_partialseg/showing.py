@@ -114,7 +114,7 @@ class Showing(QObject):
 
     def ask_afresh(self, config: WorkConfig) -> None:
         """Begin with new weights, if a person says so."""
-        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        session, yes, no = self._session, QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         answer = QMessageBox.question(
             self._board.learn,
             "Start afresh?",
@@ -123,8 +123,8 @@ class Showing(QObject):
             yes | no,
             no,
         )
-        if answer == yes and self._session is not None:
-            self._session.worker.start_afresh(config)
+        if answer == yes and session is not None and session is self._session:  # no other was opened meanwhile
+            session.worker.start_afresh(config)
 
     # ----------------------------------------------------------------------------------------------------- shown
 

@@ -1,4 +1,4 @@
-"""What serves a panel with the session that is open: one job after another, dropped when the session goes."""
+"""What serves a panel with the session that is open: its jobs are dropped when the session goes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Desk(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session: Session | None = None
-        self._job: Job | None = None
+        self._jobs: list[Job] = []  # under way
 
     @property
     def session(self) -> Session | None:
@@ -39,8 +39,14 @@ class Desk(QObject):
 
     def set_session(self, session: Session | None) -> None:
         """Work on this session from now on; what is under way for the one before is dropped."""
-        self._drop_job()
+        self._drop_jobs()
         self._session = session
+
+    def _still_open(self, session: Session) -> bool:
+        """Whether this session is open after a question was answered; where it is not, tell that nothing was done."""
+        if session is not self._session:
+            self.failed.emit("Nothing was done: another project was opened, or this one closed, before the answer.")
+        return session is self._session
 
     def _start(
         self,
@@ -57,26 +63,35 @@ class Desk(QObject):
         function : callable
             As `Job` takes it.
         done : callable
-            Takes the session and the result; not called when another session is open by then.
+            Takes the session and the result; once another session is open neither this nor the others are called.
         failed : callable, optional
             Takes the reason; by default it is told.
         progress : callable, optional
             Takes the part done, 0 to 1.
         """
-        session = self._session
 
         def finish(result: Any) -> None:
-            if session is not None and session is self._session:
-                done(session, result)
+            if self._session is not None:  # the one that it was begun for
+                done(self._session, result)
 
-        self._job = Job(function, self)
-        self._job.done.connect(finish)
-        self._job.failed.connect(self.failed.emit if failed is None else failed)
+        job = Job(function, self)
+        self._jobs.append(job)
+        job.done.connect(finish)
+        job.failed.connect(self.failed.emit if failed is None else failed)
         if progress is not None:
-            self._job.progress.connect(progress)
-        self._job.start()
+            job.progress.connect(progress)
+        for ended in (job.done, job.failed):
+            ended.connect(lambda _: self._forget(job))
+        job.start()
 
-    def _drop_job(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+    def _forget(self, job: Job) -> None:
+        """Let a job go that has told what came of it, and what it holds: the copy of a map is large."""
+        if job in self._jobs:
+            self._jobs.remove(job)
+        job.wait()
+        job.deleteLater()
+
+    def _drop_jobs(self) -> None:
+        for job in self._jobs:
+            job.cancel()
+        self._jobs.clear()

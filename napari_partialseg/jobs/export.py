@@ -109,19 +109,20 @@ class Exporter(Desk):
         """Give up what is under way, and do not tell the worker."""
         self._waiting = None
         self._silence.cancel()
-        self._drop_job()
+        self._drop_jobs()
         self._panel.show_busy("")
 
     # ---------------------------------------------------------------------------------------------------- asking
 
     def _ask(self, kind: str) -> None:
-        if self.session is None:
+        session = self.session
+        if session is None:
             return
-        ortho = self.session.opened_image.ortho
+        ortho = session.opened_image.ortho
         text, kinds, _ = KINDS[kind]
         start = ortho.path.with_name(f"{ortho.name}_{kind}")
         chosen, chosen_filter = _choose_name(self._panel, text.rstrip("…"), str(start), kinds)
-        if not chosen:
+        if not chosen or not self._still_open(session):
             return
         path = Path(with_ending(chosen, kinds, chosen_filter))
         try:
@@ -131,7 +132,8 @@ class Exporter(Desk):
             return
         if os.path.lexists(target) and not self._may_replace(target):
             return
-        self.export(kind, target)
+        if self._still_open(session):
+            self.export(kind, target)
 
     def _may_replace(self, path: Path) -> bool:
         buttons = QMessageBox.StandardButton

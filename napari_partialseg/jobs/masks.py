@@ -102,8 +102,9 @@ class MaskDesk(Desk):
             self.done.emit(f"{self.session.labels.remove_origin('imported'):,} imported labels removed")
 
     def _ask(self, title: str, act: Callable[[str], None]) -> None:
+        session = self.session
         path, _ = QFileDialog.getOpenFileName(self._panel, title, "", _MASKS)
-        if path:
+        if path and session is not None and self._still_open(session):
             act(path)
 
     def _read(self, path: str | Path, take: Callable[[Session, Any], None]) -> None:
@@ -125,7 +126,7 @@ class MaskDesk(Desk):
             mask, question = found
             if question is not None and not self._ask_aligned(path, question):
                 self.done.emit(f"{Path(path).name} was not loaded")
-            else:
+            elif self._still_open(session):
                 take(session, mask)
 
         self._start(read, ask_or_take)

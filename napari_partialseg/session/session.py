@@ -228,6 +228,8 @@ class Session(QObject):
         self.scheme_changed.emit()
 
     def _written(self, region: Region) -> None:
+        if self._closed:  # what the writer's thread said last: the worker may have something else open by now
+            return
         self.on_disk.emit()
         self.worker.tell_labels(region)
 

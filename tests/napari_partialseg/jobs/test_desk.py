@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import pytest
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
 
 from annotations.errors import RasterError
 from napari_partialseg.job import Job
@@ -71,12 +75,48 @@ def test_what_comes_after_its_session_went_is_dropped(reader, qtbot):
     assert reader.got == []
 
 
-def test_of_two_at_once_the_first_is_not_for_the_session_after(reader, qtbot):
-    goes_on, ended = threading.Event(), []
+@pytest.mark.parametrize("end", ["done", "failed", "dropped"])
+def test_what_a_job_held_goes_with_it(reader, qtbot, end):
+    class Copy:
+        """Of a map."""
 
-    def slow(**tools):
+    goes_on, stopped, ended = threading.Event(), threading.Event(), []
+    reader.failed.connect(ended.append)
+
+    def begin():
+        held = Copy()
+
+        def work(**tools):
+            assert goes_on.wait(10)
+            if end == "failed":
+                raise RasterError(f"{held}: cut off.")
+            stopped.set()
+            return id(held)
+
+        reader.read(work)
+        return weakref.ref(held)
+
+    copy = begin()
+    if end == "dropped":
+        reader.set_session("the second")
+    goes_on.set()
+    qtbot.waitUntil(lambda: stopped.is_set() if end == "dropped" else bool(ended or reader.got))
+    wait_for_all_before(qtbot)
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    qtbot.waitUntil(lambda: copy() is None)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_of_two_at_once_the_first_is_not_for_the_session_after(reader, qtbot, fails):
+    goes_on, stopped, told = threading.Event(), [], []
+    reader.failed.connect(told.append)
+
+    def slow(progress, cancelled):
         assert goes_on.wait(10)
-        ended.append(True)
+        stopped.append(cancelled())
+        if fails:
+            raise RasterError("field.tif: cut off. Copy it again.")
         return 1
 
     reader.read(slow)
@@ -84,6 +124,6 @@ def test_of_two_at_once_the_first_is_not_for_the_session_after(reader, qtbot):
     qtbot.waitUntil(lambda: bool(reader.got))
     reader.set_session("the second")
     goes_on.set()
-    qtbot.waitUntil(lambda: bool(ended))
+    qtbot.waitUntil(lambda: stopped == [True])
     wait_for_all_before(qtbot)
-    assert reader.got == [("the first", 2)]
+    assert (reader.got, told) == ([("the first", 2)], [])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 from rasterio import Affine
 
 
@@ -37,6 +37,33 @@ def test_a_mask_without_a_place_is_asked_about_once(widget, tmp_path, qtbot, mon
     with qtbot.waitSignal(widget.mask_desk.done):
         widget.mask_desk.import_labels(tmp_path / "plain.npy")
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("question", ["which file", "where it lies"])
+def test_labels_meant_for_one_project_do_not_get_into_the_next(widget, tmp_path, qtbot, monkeypatch, question):
+    np.save(tmp_path / "plain.npy", np.full(widget.session.opened_image.ortho.shape, 2, np.uint8))
+
+    def open_another():  # which is read while the question stands
+        former = widget.session
+        widget.open_path(tmp_path / "field.tif", folder=tmp_path / "another.partialseg")
+        qtbot.waitUntil(lambda: widget.session not in (None, former))
+
+    def which_file(*_):
+        if question == "which file":
+            open_another()
+        return str(tmp_path / "plain.npy"), ""
+
+    def lies_here(*_):
+        open_another()
+        return QMessageBox.StandardButton.Yes
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", which_file)
+    monkeypatch.setattr(QMessageBox, "question", lies_here)
+    with qtbot.waitSignal(widget.mask_desk.failed) as told:
+        widget.board.masks.import_labels.emit()
+    assert told.args[0].startswith("Nothing was done")
+    assert widget.session.snapshot().project == tmp_path / "another.partialseg"
+    assert widget.session.snapshot().labelled == 0
 
 
 def test_labels_are_imported_where_their_ground_is(widget, tmp_path, qtbot):

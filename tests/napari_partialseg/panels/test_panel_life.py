@@ -246,6 +246,20 @@ def test_return_does_not_start_afresh(scene, orthophoto, tmp_path):
     assert widget.client.of(protocol.StartAfresh) == []
 
 
+def test_what_was_asked_of_one_project_is_not_done_to_the_next(scene, orthophoto, tmp_path, qtbot, monkeypatch):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    first = widget.session
+
+    def yes(*_):
+        widget.open_path(second(orthophoto, tmp_path))
+        qtbot.waitUntil(lambda: widget.session not in (None, first), timeout=20000)
+        return QMessageBox.StandardButton.Yes
+
+    monkeypatch.setattr(QMessageBox, "question", yes)
+    widget.board.learn.afresh.emit(first.worker.config)
+    assert widget.client.of(protocol.StartAfresh) == []
+
+
 # ----------------------------------------------------------------------------------------------------------- locate
 
 

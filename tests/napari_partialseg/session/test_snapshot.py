@@ -8,6 +8,7 @@ import pytest
 from viewer_helpers import on_disk, stroke
 
 from annotations.classes import LANDCOVER_AI
+from annotations.region import Region
 from napari_partialseg.session.worker_link import Learning
 from trainer import protocol
 from trainer.config import WorkConfig
@@ -50,6 +51,16 @@ def test_how_far_the_worker_is(widget, qtbot):
     worker.pause()
     assert not widget.session.snapshot().learning.wanted
     assert isinstance(client.sent[-1], protocol.Pause)
+
+
+def test_what_was_written_last_is_no_news_to_a_worker_that_has_something_else_open(widget):
+    session, region = widget.session, Region(10, 30, 10, 20)
+    session.labels.written.emit(region)
+    assert [message.regions for message in widget.client.of(protocol.LabelsChanged)] == [(region,)]
+    widget.client.sent.clear()
+    widget.close_session()
+    session.labels.written.emit(region)  # said by the writer's thread before, and handed on by Qt only now
+    assert widget.client.sent == []
 
 
 def test_a_worker_that_died_opens_and_trains_again(widget):
