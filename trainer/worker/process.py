@@ -96,7 +96,7 @@ def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
             # A damaged part of the orthophoto, say: trying again at once would fail again, and again.
             busy = False
             outbox.send(protocol.Problem(str(error), detail=_origin(error)))
-            outbox.send(protocol.Status("waiting", "held up by a problem; press Train to try again"))
+            session.held_up()
 
 
 def main() -> int:

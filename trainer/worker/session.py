@@ -266,6 +266,10 @@ class LiveSession:
         self._tell.notes(work)
         return busy
 
+    def held_up(self) -> None:
+        """Say that a problem ended the last slice; the next one says what goes on then."""
+        self._tell.say("waiting", "held up by a problem; press Train to try again")
+
     def _slice(self, work: OpenWork) -> bool:
         """Do what is next; return whether there is more.
 

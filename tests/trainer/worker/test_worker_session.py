@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import itertools
+import threading
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from annotations.region import Region
 from trainer import protocol
 from trainer.config import to_plain
 from trainer.worker import files as live_files
+from trainer.worker import process as worker_process
 from trainer.worker import session as live_session
 from trainer.worker.session import LiveSession
 
@@ -221,6 +224,35 @@ def test_a_full_disk_is_told_and_training_goes_on(driver, work, monkeypatch):
     driver.train_until(6)
     driver.handle(protocol.Save())
     assert driver.of(protocol.Saved)[-1].step == 6
+
+
+def test_after_a_problem_it_says_that_it_trains_again(driver, work, monkeypatch):
+    class Inbox:
+        """Waits once, after the problem; then the viewer tells of new labels, and of its end."""
+
+        drawing = False
+        closed = threading.Event()
+        labels: ClassVar[list] = [protocol.LabelsChanged((), 2)]
+
+        def get(self, *, block):
+            if driver.session.snapshot().step > before:
+                return protocol.Shutdown()
+            return self.labels.pop() if block and failing else None
+
+    class Outbox:
+        send = driver.sent.append
+
+    def fail(work):
+        failing.append(True)
+        monkeypatch.setattr(driver.session, "_train_and_predict", train)
+        raise PartialSegError("rows 0 to 512 are damaged")
+
+    driver.handle(work.message, protocol.LabelsChanged(three_strokes(work), 1), protocol.Train())
+    driver.train_until(2)
+    before, failing, train = driver.session.snapshot().step, [], driver.session._train_and_predict
+    monkeypatch.setattr(driver.session, "_train_and_predict", fail)
+    worker_process._run(driver.session, Inbox(), Outbox())
+    assert [m.state for m in driver.of(protocol.Status)][-3:] == ["training", "waiting", "training"]
 
 
 def test_running_out_of_memory_halves_the_batch_then_the_block(driver, work, monkeypatch):
