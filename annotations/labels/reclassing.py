@@ -55,10 +55,7 @@ def keep_scheme(scheme: ClassScheme, former: ClassScheme, project: Project | Non
         )
     if project is not None:
         project.set_scheme(scheme)
-    if store is not None:
-        try:
-            store.set_scheme(scheme, checked=True)
-        except OSError:
-            if project is None:
-                raise
-            store.mask.scheme = scheme  # it is in force; the mask's file follows on the next opening
+    if store is not None and project is not None:
+        store.mask.follow_scheme(scheme)
+    elif store is not None:
+        store.set_scheme(scheme, checked=True)

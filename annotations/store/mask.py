@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -185,6 +186,15 @@ class SparseMask:
         attributes: Any = dict(self._array.attrs.asdict()[_KEY])  # type: ignore[arg-type]
         attributes["classes"] = scheme.to_json()
         self._array.attrs[_KEY] = attributes
+        self.scheme = scheme
+
+    def follow_scheme(self, scheme: ClassScheme) -> None:
+        """Take classes that are in force already, by the project's file; where the disk fails the mask's own is left.
+
+        That no pixel carries a class that goes is known. What is left follows on the next opening (`take_up`).
+        """
+        with suppress(OSError):
+            self.set_scheme(scheme, checked=True)
         self.scheme = scheme
 
     def counts(self) -> NDArray[np.int64]:

@@ -99,6 +99,27 @@ def test_classes_in_use_cannot_go(tmp_path):
     assert len(SparseMask.open(mask.path).scheme) == 4
 
 
+def test_classes_in_force_are_followed_though_the_disk_fails(tmp_path, monkeypatch):
+    mask = SparseMask.create(tmp_path / "m.zarr", SHAPE, LANDCOVER_AI)
+    four = ClassScheme(LANDCOVER_AI.classes[:4])
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(mask._array.attrs), "__setitem__", full)
+        with pytest.raises(OSError, match="No space"):
+            mask.set_scheme(four)
+        assert mask.scheme == LANDCOVER_AI
+        mask.follow_scheme(four)
+    assert mask.scheme == four
+    with pytest.raises(LabelError, match="value 4"):
+        mask.write(Region(3, 3, 2, 2), np.full((2, 2), 4))
+    assert SparseMask.open(mask.path).scheme == LANDCOVER_AI
+    mask.follow_scheme(four)
+    assert SparseMask.open(mask.path).scheme == four
+
+
 def test_damaged_newer_foreign_and_missing_masks_say_so(tmp_path):
     path = tmp_path / "m.zarr"
     mask = SparseMask.create(path, SHAPE, LANDCOVER_AI)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotations.classes import LANDCOVER_AI
@@ -22,7 +22,7 @@ def mask(tmp_path_factory):
     return SparseMask.create(tmp_path_factory.mktemp("mask") / "labels.zarr", SHAPE, LANDCOVER_AI)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_pieces_put_together_are_what_was_handed_over(mask, seed, strange):
     rng = np.random.default_rng(seed)
