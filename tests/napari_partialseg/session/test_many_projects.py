@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 
 import psutil
 import pytest
@@ -30,10 +31,12 @@ def held():
     """Return what the process holds: memory of its own in MB, open files, threads, child processes."""
     settle()
     process = psutil.Process()
+    # zarr reads in a pool that grows to its bound when it happens to be busy; its threads are asyncio's.
+    pooled = sum(thread.name.startswith("asyncio_") for thread in threading.enumerate())
     return (
         process.memory_full_info().uss / 2**20,
         process.num_fds(),
-        process.num_threads(),
+        process.num_threads() - pooled,
         len(process.children(recursive=True)),
     )
 
@@ -67,8 +70,7 @@ def test_in_this_process(scene, orthophoto, tmp_path, qtbot):
             memory, files, threads, children = held()
     memory_now, files_now, threads_now, children_now = held()
     assert files_now <= files
-    # Pools of the libraries grow when they happen to be busy; what a project leaves behind would be one for each.
-    assert threads_now - threads < _PROJECTS - _WARM_UP - 1, f"{threads_now - threads} threads more"
+    assert threads_now <= threads
     assert children_now == children
     # A session's arrays are some 0.5 MB here; what stays of them shows in the open files first.
     assert memory_now - memory < 10, f"{memory_now - memory:.1f} MB more after {_PROJECTS - _WARM_UP} projects"
