@@ -211,9 +211,11 @@ class LabelWork(QObject):
             self._tracker.redo()
 
     def settle(self) -> None:
-        """Note everything that was drawn up to now."""
+        """Note everything that was drawn up to now, points too."""
         if self._tracker is not None:
             self._tracker.look_for_changes()
+        if self._points is not None:
+            self._points.settle()
 
     def stop(self) -> None:
         """Finish what is being filled in, note everything, and follow the layers no more."""

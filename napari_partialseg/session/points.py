@@ -123,6 +123,10 @@ class PointKeeper(QObject):
                 self._points.face_color = wanted
         self._offer()
 
+    def settle(self) -> None:
+        """Take what was done up to now, where napari has not told of it."""
+        self._soon.flush(restart_timer=False)
+
     def stop(self) -> None:
         """Listen no more."""
         self._soon.cancel()

@@ -61,6 +61,20 @@ def test_points_carry_their_class_itself(widget, qtbot):
     }
 
 
+def test_points_pasted_as_the_project_closes_are_kept(widget):
+    session, points = widget.session, widget.session.layers.points
+    widget.board.draw.choose("point")
+    widget.board.classes.select(2)
+    points.add([(50, 50), (80, 80)])
+    points.selected_data = {0}
+    points._copy_data()
+    points._paste_data()  # napari tells of none of it
+    folder = session.opened_image.entry.folder
+    widget.close_session()
+    kept = [(e["row"], e["column"]) for e in json.loads((folder / "points.json").read_text()) if not e["removed"]]
+    assert kept == [(50, 50), (80, 80), (50, 50)]
+
+
 def test_what_lies_outside_stops_nothing(widget):
     session, points, layer = widget.session, widget.session.layers.points, widget.session.layers.labels
     told = []
