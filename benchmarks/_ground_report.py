@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["table_of", "write_report"]
+__all__ = ["classes_of", "table_of", "write_report"]
 
 _COLOURS = ("#1b6ca8", "#d1495b", "#2a9d8f", "#8d5a97", "#b5651d", "#5c6b73")
 Record = dict[str, Any]
 
 
 def write_report(records: list[Record], folder: Path) -> str:
-    """Write ground.md and ground.png; return what ground.md says."""
+    """Write ground.md and ground.png; return the tables of means in ground.md, which has those of the classes too."""
     text = "\n\n".join(table_of(records, *given) for given in _givens(records))
-    (folder / "ground.md").write_text(text + "\n", encoding="utf-8")
+    classes = "\n\n".join(f"**{_title(*given)}**\n\n{classes_of(records, *given)}" for given in _givens(records))
+    (folder / "ground.md").write_text(f"{text}\n\n## Each class\n\n{classes}\n", encoding="utf-8")
     _figure(records, folder / "ground.png")
     return text
 
@@ -37,20 +38,15 @@ def _columns(records: list[Record]) -> list[tuple[str, float]]:
 def table_of(records: list[Record], given: str, amount: int) -> str:
     """Return a table in Markdown of what was learnt from one kind of labels.
 
-    Means over the seeds that all columns of a row have; below them the mean over the images, the worst difference to
-    the forest on any image, and the furthest that a learner fell below its best so far.
+    A row holds means over the seeds that all its columns have: other seeds are other strokes. Below are the mean over
+    the images, the worst difference to the forest on any image, and the furthest that a learner fell below its best.
     """
-    mine = [r for r in records if (r["given"], r["amount"]) == (given, amount)]
+    mine = _comparable([r for r in records if (r["given"], r["amount"]) == (given, amount)])
     columns, images = _columns(mine), list(dict.fromkeys(r["image"] for r in mine))
     values = {column: [_mean(mine, image, *column) for image in images] for column in columns}
-    title = (
-        "every known pixel"
-        if given == "full"
-        else f"{amount} {'strokes, each where the map was wrong' if given == 'correct' else f'{given} per class'}"
-    )
     seeds = sorted({r["seed"] for r in mine})
-    lines = [f"**{title}** (seeds {', '.join(map(str, seeds))})", ""]
-    lines += _row(["image", *(name if mark == 0 else f"{name}, {mark:g}" for name, mark in columns)])
+    lines = [f"**{_title(given, amount)}** (seeds {', '.join(map(str, seeds))})", ""]
+    lines += _row(["image", *(_named(*column) for column in columns)])
     lines += ["|" + "---|" * (len(columns) + 1)]
     for at, image in enumerate(images):
         lines += _row([image, *(_text(values[column][at]) for column in columns)])
@@ -58,6 +54,44 @@ def table_of(records: list[Record], given: str, amount: int) -> str:
     lines += _row(["worst beside the forest", *(_worst(values, column) for column in columns)])
     lines += _row(["furthest fall", *(_fall(mine, *column) for column in columns)])
     return "\n".join(lines)
+
+
+def classes_of(records: list[Record], given: str, amount: int) -> str:
+    """Return a table in Markdown with the IoU of each class of each image at each learner's last mark."""
+    mine = _comparable([r for r in records if (r["given"], r["amount"]) == (given, amount)])
+    last = {learner: max(r["mark"] for r in mine if r["learner"] == learner) for learner, _ in _columns(mine)}
+    lines = _row(["image", "class", *(_named(*column) for column in last.items())])
+    lines += ["|" + "---|" * (len(last) + 2)]
+    for image, name in dict.fromkeys((r["image"], name) for r in mine for name in r["classes"]):
+        ious = [
+            [r["classes"][name] for r in mine if (r["image"], r["learner"], r["mark"]) == (image, *column)]
+            for column in last.items()
+        ]
+        lines += _row([image, name, *(_text(float(np.mean(some)) if some else float("nan")) for some in ious)])
+    return "\n".join(lines)
+
+
+def _comparable(records: list[Record]) -> list[Record]:
+    """Return the records of those seeds that every learner (at every mark) on the same image has."""
+    kept: list[Record] = []
+    for image in dict.fromkeys(r["image"] for r in records):
+        mine = [r for r in records if r["image"] == image]
+        seeds: dict[tuple[str, float], set[int]] = {}
+        for r in mine:
+            seeds.setdefault((r["learner"], r["mark"]), set()).add(r["seed"])
+        common = set.intersection(*seeds.values())
+        kept += [r for r in mine if r["seed"] in common]
+    return kept
+
+
+def _title(given: str, amount: int) -> str:
+    told = {"full": "every known pixel", "correct": f"{amount} strokes, each where the map was wrong"}
+    return told.get(given, f"{amount} {given} per class")
+
+
+def _named(learner: str, mark: float) -> str:
+    """Return the words for a column; what is done at once has no mark."""
+    return learner if mark == 0 else f"{learner}, {mark:g}"
 
 
 def _row(cells: list[str]) -> list[str]:
@@ -121,8 +155,8 @@ def _figure(records: list[Record], path: Path) -> None:
             if gains:
                 axis.plot([x - 0.3, x + 0.3], [np.mean(gains)] * 2, color=colour, linewidth=2.5)
         axis.axhline(0, color="#444444", linewidth=0.8)
-        axis.set_xticks(range(len(columns)), [f"{name}\n{mark:g}" for name, mark in columns], fontsize=7, rotation=60)
-        axis.set_title("every pixel" if given == "full" else f"{amount} {given}", fontsize=9)
+        axis.set_xticks(range(len(columns)), [_named(*column) for column in columns], fontsize=7, rotation=60)
+        axis.set_title(_title(given, amount), fontsize=9)
         axis.grid(axis="y", alpha=0.3)
     axes[0][0].set_ylabel("mIoU above the forest's")
     figure.savefig(path, dpi=130)

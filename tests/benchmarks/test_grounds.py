@@ -10,7 +10,7 @@ from scipy import optimize, special
 
 from annotations.errors import PartialSegError
 from benchmarks import ground
-from benchmarks._ground_report import table_of
+from benchmarks._ground_report import classes_of, table_of
 from benchmarks._ground_set import Ground, items_in, load_ground
 from benchmarks._linear_head import LinearHead, fit_softmax
 
@@ -88,6 +88,24 @@ def test_the_table_tells_means_falls_and_where_the_forest_was_better():
     assert lines[4] == "| city | 0.600 | 0.550 | 0.600 |"
     assert lines[6] == "| worst beside the forest | +0.000 | -0.050 | – |"
     assert lines[7] == "| furthest fall | – | 0.100 | – |"
+
+
+def test_only_seeds_that_all_learners_have_are_compared():
+    records = [_record("own names", 30, 0.5), _record("forest", 0, 0.4), _record("forest", 0, 0.8, seed=1)]
+    lines = table_of(records, "strokes", 6).splitlines()
+    assert lines[0] == "**6 strokes per class** (seeds 0)"
+    assert lines[4] == "| city | 0.500 | 0.400 |"
+
+
+def test_each_class_is_told_at_the_last_mark_as_the_mean_over_seeds():
+    records = [
+        _record("own names", mark, 0.5, seed=seed) | {"classes": {"roof": roof, "bare": 0.6}}
+        for mark, seed, roof in ((30, 0, 0.1), (30, 1, 0.1), (100, 0, 0.4), (100, 1, 0.6))
+    ]
+    records += [_record("forest", 0, 0.5, seed=seed) | {"classes": {"roof": 0.3, "bare": 0.9}} for seed in (0, 1)]
+    lines = classes_of(records, "strokes", 6).splitlines()
+    assert lines[0] == "| image | class | own names, 100 | forest |"
+    assert lines[2:] == ["| city | roof | 0.500 | 0.300 |", "| city | bare | 0.600 | 0.900 |"]
 
 
 def test_a_set_is_read_with_its_classes_and_rare_ones_are_unknown(tmp_path, recwarn):
