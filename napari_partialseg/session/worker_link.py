@@ -90,6 +90,7 @@ class WorkerLink(QObject):
         self._view = view
         self._config = from_plain(WorkConfig, opened_image.project.config)
         self._learning = Learning()
+        self._has_opened = False  # whether the worker said so, since it was last told to
 
     @property
     def config(self) -> WorkConfig:
@@ -114,6 +115,7 @@ class WorkerLink(QObject):
 
     def open(self) -> None:
         """Have the worker open this orthophoto; one that died starts again, and goes on from its last checkpoint."""
+        self._has_opened = False
         self._client.start()
         self._client.send(open_message(self._opened_image, self._config))
         self.tell_view()
@@ -162,6 +164,8 @@ class WorkerLink(QObject):
 
     def _receive(self, message: protocol.Message) -> None:
         match message:
+            case protocol.Tiles() | protocol.Progress() | protocol.Saved() if not self._has_opened:
+                pass  # it was under way: of what was open before, which may be larger
             case protocol.Tiles():
                 self.tiles.emit(message)
             case protocol.Progress():
@@ -171,6 +175,7 @@ class WorkerLink(QObject):
                 self._learning = replace(self._learning, state=message.state)
                 self.status.emit(message)
             case protocol.Opened():
+                self._has_opened = True
                 self._learning = replace(self._learning, step=message.step)
                 self.opened.emit(message)
             case protocol.Saved():

@@ -75,6 +75,7 @@ def test_a_disk_that_was_full(widget, qtbot, monkeypatch, seen):
 
 
 def test_weights_that_could_not_be_saved(widget):
+    widget.client.received.emit(protocol.Opened("cpu", "float32", "", 1, "UNet, width 16", 6))
     weights = widget.session.opened_image.project.weights
     widget.client.received.emit(protocol.Problem(f"{weights}: the weights could not be saved: the disk is full."))
     kept = widget.session.opened_image.entry.folder

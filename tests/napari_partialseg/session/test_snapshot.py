@@ -63,6 +63,22 @@ def test_what_was_written_last_is_no_news_to_a_worker_that_has_something_else_op
     assert widget.client.sent == []
 
 
+def test_what_was_under_way_is_of_what_was_open_before(widget):
+    worker, tell, told = widget.session.worker, widget.client.received.emit, []
+    for signal in (worker.tiles, worker.progress, worker.saved):
+        signal.connect(told.append)
+    beyond = protocol.Tiles((protocol.Tile(Region(1000, 1000, 256, 256), 7, 900, 0),))
+    late = [beyond, protocol.Progress(901, 0.5, 1.0, (1, 2), 3, 4, 20, None), protocol.Saved("", 901, complete=True)]
+    for message in late:
+        tell(message)
+    assert told == []
+    assert worker.learning == Learning()
+    tell(protocol.Opened("cpu", "float32", "", 1, "UNet, width 16", 0))
+    for message in late:
+        tell(message)
+    assert told == late
+
+
 def test_a_worker_that_died_opens_and_trains_again(widget):
     worker, client = widget.session.worker, widget.client
     worker.train()
