@@ -281,6 +281,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
             self.session.close(remove_layers=remove_layers)
             self.session.deleteLater()
             self.session = None
+        self._messages.set_session(None)
 
     def event(self, event: QEvent) -> bool:
         """Stay, out of sight, when the dock is taken away."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import weakref
 
 import numpy as np
 import pytest
 import rasterio
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow, QMessageBox
 from viewer_helpers import FakeClient, on_disk, stroke
@@ -90,6 +92,15 @@ def test_shut_down_it_leaves_no_layers_that_nobody_saves(scene, orthophoto, tmp_
 
 
 # ---------------------------------------------------------------------------------------------------------- opening
+
+
+def test_shut_down_it_holds_no_session(scene, orthophoto, tmp_path):
+    widget = scene(orthophoto[0], folder=tmp_path / "p.partialseg")
+    session = weakref.ref(widget.session)
+    widget.shut_down()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    assert session() is None
 
 
 def test_what_fails_to_open_leaves_open_what_is(scene, orthophoto, tmp_path, qtbot):
