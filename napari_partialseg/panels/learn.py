@@ -277,8 +277,11 @@ class _Bar(QProgressBar):
         self.setStyleSheet(f"QProgressBar {{ min-height: {self.height()}px; max-height: {self.height()}px; }}")
         self.show_blocks(0, 0, None)
 
-    def show_blocks(self, done: int, total: int, seconds: float | None, *, learnt: bool = False) -> None:
-        """Show a pass of prediction; of 0 blocks when there is none: a learnt project may show the map that it kept."""
+    def show_blocks(self, done: int, total: int, seconds: float | None, *, learnt: bool = True) -> None:
+        """Show a pass of prediction; of 0 blocks when there is none: a learnt project may show the map that it kept.
+
+        While one is opened nobody knows yet whether it is.
+        """
         self._none = "not predicting" if learnt else "no map yet"
         self.setMaximum(max(total, 1))
         self.setValue(done)

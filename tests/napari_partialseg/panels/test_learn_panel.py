@@ -113,6 +113,8 @@ def test_what_the_worker_tells_is_shown(learn):
 
 
 def test_before_the_first_pass_no_block_is_said_to_be_missing(learn):
+    learn.begin(WorkConfig())  # being opened: a map that was kept is on the screen already
+    assert learn._bar.text() == "not predicting"
     for step, said in ((0, "no map yet"), (67, "not predicting")):
         learn.show_progress(protocol.Progress(step, None, 0.0, (), 0, 0, 0, None))
         assert learn._bar.text() == said

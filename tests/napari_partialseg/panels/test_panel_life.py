@@ -220,7 +220,7 @@ def test_another_orthophoto_begins_without_the_figures_of_the_one_before(scene, 
     tell(protocol.Progress(13, 0.25, 6.25, (1, 2), 3, 4, 20, 125.0))  # was under way: of the one before
     assert {label.text() for label in widget.board.learn._figures.values()} == {"–"}
     assert widget.board.learn.plot.values == []
-    assert widget.board.learn._bar.format() == "no map yet"
+    assert widget.board.learn._bar.format() == "not predicting"
     tell(protocol.Opened("cpu", "float32", "", 1, "UNet, width 16", 0))
     tell(protocol.Progress(1, 0.5, 6.25, (1, 2), 3, 4, 20, None))
     assert widget.board.learn._figures["step"].text() == "1"
