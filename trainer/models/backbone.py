@@ -17,9 +17,11 @@ from torch.nn import functional
 from trainer.models.lite0 import LITE0_CHANNELS, LITE0_STRIDES, Lite0
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
-__all__ = ["Backbone", "BackboneConfig"]
+__all__ = ["Backbone", "BackboneConfig", "by_stride"]
 
 _DECODED: Final = ((4, 80), (3, 64), (2, 48), (1, 32))  # which of Lite0's maps joins in, and the channels that come out
 _BRIDGE: Final = 96
@@ -28,6 +30,11 @@ _BRIDGE: Final = 96
 # (value - 127) / 128.
 _MEAN: Final = (123.675, 116.28, 103.53)
 _DEVIATION: Final = 58.0
+
+
+def by_stride(strides: Sequence[int]) -> list[int]:
+    """Return the places of maps in an order in which those of one resolution are side by side, the finest first."""
+    return sorted(range(len(strides)), key=lambda i: strides[i])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,8 @@ class Backbone(nn.Module):
         config = BackboneConfig() if config is None else config
         self.multiple = LITE0_STRIDES[-1]
         self.encoder = Lite0()
-        self.channels, self.strides = LITE0_CHANNELS, LITE0_STRIDES
+        self.channels: tuple[int, ...] = LITE0_CHANNELS
+        self.strides: tuple[int, ...] = LITE0_STRIDES
         self.bridge: nn.Module | None = None
         self.decoder = nn.ModuleList()
         if config.decoder:
@@ -86,6 +94,7 @@ class Backbone(nn.Module):
                 before = after
             self.channels += tuple(after for _, after in _DECODED)
             self.strides += tuple(LITE0_STRIDES[skip] for skip, _ in _DECODED)
+        self.shift: Tensor
         self.register_buffer("shift", (torch.tensor(_MEAN).view(3, 1, 1) - 127) / 128, persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:

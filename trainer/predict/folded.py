@@ -9,8 +9,6 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from trainer.models.blocks import ConvBlock
-
 if TYPE_CHECKING:
     from trainer.precision import Precision
 
@@ -26,14 +24,14 @@ def folded(model: nn.Module, precision: Precision) -> nn.Module:
     Parameters
     ----------
     model : torch.nn.Module
-        A UNet or UNet++; unchanged.
+        Its convolutions and norms side by side in `nn.Sequential`; unchanged.
     precision : Precision
         Device and numbers.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     for block in model.modules():
-        if isinstance(block, ConvBlock):
-            for at in range(0, len(block), 3):
+        if isinstance(block, nn.Sequential):
+            for at in range(len(block) - 1):
                 convolution, norm = block[at], block[at + 1]
                 if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                     block[at] = fuse_conv_bn_eval(convolution, norm)  # in float32, before the conversion

@@ -1,0 +1,165 @@
+"""The features of an orthophoto, window by window: computed once, and kept within a stated memory.
+
+Windows lie in a fixed grid, and each is seen with a fixed margin. So the features of a pixel do not depend on what is
+in view or which part is asked for, and a map on the screen and an exported one agree. The margin is less than the
+backbone reaches (its coarsest maps see some 400 pixels far): more of it costs much and changes little.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+
+from annotations.images.fingerprint import sample_regions
+from trainer.head.feature_maps import SMOOTHINGS, FeatureMap, FeatureMaps
+from trainer.models.backbone import by_stride
+from trainer.predict.blocks import outer_region, read_with_halo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from annotations.region import Region
+    from trainer.live.pixels import PixelSource
+    from trainer.models.backbone import Backbone
+    from trainer.normalisation import Normalisation
+    from trainer.precision import Precision
+
+__all__ = ["HALO", "WINDOW", "FeatureSource", "windows_in"]
+
+WINDOW: Final = 512
+"""Side in pixels of the windows; their grid is anchored at (0, 0)."""
+HALO: Final = 64
+"""Pixels around a window that the backbone sees besides, at the least."""
+
+_MEGABYTES: Final = 700
+_SAMPLE_SIDE: Final = 192  # pixels of a part of the image, for what is common in it ...
+_SAMPLE_PIXELS: Final = 25_000  # ... so many are taken in all
+
+
+def windows_in(region: Region, shape: tuple[int, int]) -> Iterator[Region]:
+    """Yield the windows that a region inside an image of this shape touches."""
+    for tile in region.tiles(WINDOW):
+        yield tile.clipped(shape)
+
+
+class FeatureSource:
+    """Computes features, and keeps those used last.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Ready for prediction (see `trainer.predict.folded`).
+    source : callable
+        Returns the pixels of the image halved so many times, 0 for the image itself.
+    normalisation : Normalisation
+        Of its bands.
+    precision : Precision
+        Device and numbers.
+    colours : (int, int, int)
+        Which bands are red, green and blue to the backbone, from 0.
+    megabytes : int
+        Memory for what is kept.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        source: Callable[[int], PixelSource],
+        normalisation: Normalisation,
+        precision: Precision,
+        colours: tuple[int, int, int],
+        megabytes: int = _MEGABYTES,
+    ) -> None:
+        self._backbone = backbone
+        self._source = source
+        self._normalisation = normalisation
+        self._precision = precision
+        self._colours = list(colours)
+        self._limit = megabytes * 1_000_000
+        self._held = 0
+        self._kept: OrderedDict[tuple[int, Region], FeatureMaps] = OrderedDict()
+        order = by_stride(backbone.strides)
+        sizes = [backbone.channels[i] for i in order]
+        self.sizes = (*sizes, *[normalisation.bands] * (1 + len(SMOOTHINGS)))
+        """Channels of each map, in the order in which `FeatureMaps` has them."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the features are."""
+        return self._precision.device
+
+    def shape(self, level: int) -> tuple[int, int]:
+        """Return (H, W) of the image halved `level` times."""
+        return self._source(level).shape
+
+    def known(self, level: int, window: Region) -> bool:
+        """Whether the features of a window are at hand."""
+        return (level, window) in self._kept
+
+    def window(self, level: int, window: Region) -> FeatureMaps:
+        """Return the features of a window of the grid, computed now unless they are at hand."""
+        key = (level, window)
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+            return found
+        found = self.compute(level, window)
+        self._kept[key] = found
+        self._held += found.nbytes
+        while self._held > self._limit and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._held -= dropped.nbytes
+        return found
+
+    @torch.no_grad()
+    def compute(self, level: int, region: Region) -> FeatureMaps:
+        """Return the features of any region inside the image, which are not kept."""
+        source = self._source(level)
+        multiple = self._backbone.multiple
+        pixels = read_with_halo(source.read, source.shape, region, HALO, multiple)
+        outer = outer_region(region, HALO, multiple)
+        images = self._normalised(pixels)
+        with self._precision.autocast():
+            maps = self._backbone(images[:, self._colours])
+        grouped: dict[int, list[Tensor]] = {}
+        for i in by_stride(self._backbone.strides):
+            grouped.setdefault(self._backbone.strides[i], []).append(maps[i][0])
+        return FeatureMaps.cut(
+            region,
+            [FeatureMap(torch.cat(same), stride, outer.top, outer.left) for stride, same in grouped.items()],
+            FeatureMap(images[0], 1, outer.top, outer.left),
+        )
+
+    def _normalised(self, pixels: NDArray[Any]) -> Tensor:
+        if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+            pixels = pixels.astype(np.float32)
+        images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+        return self._normalisation.apply(self._precision.images(images))
+
+    def sample(self, level: int) -> Tensor:
+        """Return raw features (N, D) of pixels from all over the image, the same ones each time.
+
+        Places without data are passed over, unless there is nothing else.
+        """
+        source = self._source(level)
+        regions = sample_regions(source.shape, _SAMPLE_SIDE, per_axis=5)
+        parts, spare = [], []
+        for number, region in enumerate(regions):
+            rows, columns = np.nonzero(source.read_valid(region))
+            if not len(rows):
+                spare.append(region)
+                continue
+            chosen = np.random.default_rng(number).integers(0, len(rows), _SAMPLE_PIXELS // len(regions))
+            places = np.stack([rows[chosen] + region.top, columns[chosen] + region.left], axis=1)
+            parts.append(self.compute(level, region).at(torch.from_numpy(places).to(self.device)))
+        if not parts:
+            region = spare[0]
+            corner = torch.tensor([[region.top, region.left]], device=self.device)
+            return self.compute(level, region).at(corner)
+        return torch.cat(parts)
