@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["BACKBONE_PATH", "BackboneWeights", "load_backbone", "load_backbone_weights", "save_backbone_weights"]
 
 BACKBONE_PATH: Final = Path(__file__).parent / "weights" / "backbone.pth"
-"""Ships with the tool; where it comes from is told in NOTICE.md beside it."""
+"""Ships with the tool; where it comes from is told in NOTICE.md beside it and in docs/pretraining.md."""
 
 _FORMAT: Final = 1
 _WAY_OUT: Final = "Install napari-partialseg again."
