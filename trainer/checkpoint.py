@@ -19,7 +19,7 @@ from annotations.disk.full import disk_is_full
 from annotations.errors import PartialSegError
 from trainer.config import ModelConfig, from_plain, to_plain
 from trainer.imagery import Imagery
-from trainer.models import build_model
+from trainer.models import HypercolumnConfig, build_model
 from trainer.normalisation import Normalisation
 
 if TYPE_CHECKING:
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from trainer.models import NetworkConfig
+
 __all__ = [
     "FORMAT",
     "Checkpoint",
     "CheckpointError",
     "NewerCheckpointError",
+    "describe",
     "load_checkpoint",
     "load_content",
     "load_safely",
@@ -41,7 +44,8 @@ __all__ = [
     "versions",
 ]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""The newest that is read and written; a UNet or UNet++ is written as format 1, which earlier versions read too."""
 _WRAPPERS: Final = ("module.", "_orig_mod.")
 _MAX_BANDS: Final = 65_535
 
@@ -77,13 +81,26 @@ def raw_state_dict(model: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]
     return result
 
 
+def describe(model: NetworkConfig) -> str:
+    """Return a network in words, for messages: "unet of width 16"."""
+    if isinstance(model, HypercolumnConfig):
+        return "linear head on pretrained features"
+    return f"{model.name} of width {model.width}"
+
+
+def _network(value: Any) -> NetworkConfig:
+    if isinstance(value, dict) and value.get("name") == "hypercolumn":
+        return from_plain(HypercolumnConfig, value)
+    return from_plain(ModelConfig, value)
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A trained network with its classes and its normalisation.
 
     Parameters
     ----------
-    model : ModelConfig
+    model : ModelConfig or HypercolumnConfig
         The network.
     in_channels : int
         Bands of the images it takes.
@@ -105,7 +122,7 @@ class Checkpoint:
         What the images were like that it learnt on; None in checkpoints of before that was kept.
     """
 
-    model: ModelConfig
+    model: NetworkConfig
     in_channels: int
     scheme: ClassScheme
     normalisation: Normalisation
@@ -128,9 +145,8 @@ class Checkpoint:
         reason = misfit(dict(self.state_dict), own)
         if reason:
             return (
-                f"the checkpoint's weights do not fit a {self.model.name} of width {self.model.width} with "
-                f"{self.in_channels} bands and {len(self.scheme)} classes ({reason}): it is damaged or was changed by "
-                "hand. Train anew."
+                f"the checkpoint's weights do not fit a {describe(self.model)} with {self.in_channels} bands and "
+                f"{len(self.scheme)} classes ({reason}): it is damaged or was changed by hand. Train anew."
             )
         if self.normalisation.bands != self.in_channels:
             return (
@@ -152,8 +168,8 @@ class Checkpoint:
             model.load_state_dict(dict(self.state_dict))
         except RuntimeError as error:
             raise CheckpointError(
-                f"the checkpoint's weights do not fit a {self.model.name} of width {self.model.width} with "
-                f"{self.in_channels} bands and {len(self.scheme)} classes: it is damaged or was changed by hand"
+                f"the checkpoint's weights do not fit a {describe(self.model)} with {self.in_channels} bands and "
+                f"{len(self.scheme)} classes: it is damaged or was changed by hand"
             ) from error
         return model.eval()
 
@@ -194,7 +210,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, training: dict[str
     """
     path = Path(path)
     content = {
-        "format": FORMAT,
+        "format": FORMAT if isinstance(checkpoint.model, HypercolumnConfig) else 1,
         "model": to_plain(checkpoint.model),
         "in_channels": int(checkpoint.in_channels),
         "classes": checkpoint.scheme.to_json(),
@@ -323,7 +339,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     content = load_content(path)
     try:
         checkpoint = Checkpoint(
-            model=from_plain(ModelConfig, content["model"]),
+            model=_network(content["model"]),
             in_channels=int(content["in_channels"]),
             scheme=ClassScheme.from_json(content["classes"]),
             normalisation=Normalisation.from_json(content["normalisation"]),

@@ -15,6 +15,7 @@ __all__ = [
     "ConfigError",
     "DeviceConfig",
     "FitConfig",
+    "HeadConfig",
     "LabelConfig",
     "LiveConfig",
     "ModelConfig",
@@ -271,9 +272,28 @@ class PredictConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadConfig:
+    """The head on pretrained features: a linear classifier, fitted anew at each stroke."""
+
+    penalty: float = 0.3
+    """How far the weights are held small: more for few labels, less for many."""
+    prior: float = 0.6
+    """How far the map is corrected for classes being more or less common in the image than alike: 0 not at all, 1 as
+    far as the head's own answers say."""
+    megabytes: int = 700
+    """Memory for features that are kept, in megabytes; what is in view needs about 15 for each 512 x 512 pixels."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_numbers(self, penalty=(1e-6, 1e6), prior=(0, 1), megabytes=(16, 1_000_000))
+
+
+@dataclass(frozen=True, slots=True)
 class LiveConfig:
     """The live learner: training that goes on while labels arrive."""
 
+    method: Literal["head", "network"] = "head"
+    """What makes the map: a linear head on pretrained features, there at once, or the network, trained for minutes."""
     start: str = "starter"
     """What it starts from: "starter" for the weights that ship with the tool, "none" for random ones, or the path of a
     checkpoint, whose network is then used."""
@@ -339,6 +359,7 @@ class WorkConfig:
     """What a project in the viewer is learnt with."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     device: DeviceConfig = field(default_factory=DeviceConfig)

@@ -59,6 +59,8 @@ class Orthophoto:
         Where it lies; None where that is not known.
     display_bands : tuple of int
         Those shown, from 0: one or three.
+    colour_bands : tuple of int
+        Those shown unless others are chosen: red, green and blue where the file tells, from 0; one or three.
     band_names : tuple of str
         Of those learnt from.
     channels : tuple of Channel
@@ -87,7 +89,8 @@ class Orthophoto:
             ("red", "green", "blue") if self._palette is not None else tuple(c.name for c in learnt)
         )
         self._chosen = None if display_bands is None else tuple(int(b) for b in display_bands)
-        chosen = self._usual_display(learnt) if self._chosen is None else self._chosen
+        self.colour_bands: tuple[int, ...] = self._usual_display(learnt)
+        chosen = self.colour_bands if self._chosen is None else self._chosen
         if len(chosen) not in (1, 3) or not all(0 <= b < self.bands for b in chosen):
             raise RasterError(
                 f"{path}: cannot show bands {[b + 1 for b in chosen]}: choose one or three of its {self.bands} bands."

@@ -31,15 +31,18 @@ def about_network(path: Path) -> dict[str, Any]:
         It cannot be read, or is not a checkpoint.
     """
     from trainer.checkpoint import load_checkpoint  # torch, which is needed for this alone
+    from trainer.models import HypercolumnConfig
 
     checkpoint = load_checkpoint(path)
+    model = checkpoint.model
     imagery = checkpoint.imagery
     return {
         "path": str(path),
         "kind": "checkpoint",
-        "network": checkpoint.model.name,
-        "network_width": checkpoint.model.width,
-        "network_levels": checkpoint.model.levels,
+        "network": model.name,
+        # A head on pretrained features has neither.
+        "network_width": None if isinstance(model, HypercolumnConfig) else model.width,
+        "network_levels": None if isinstance(model, HypercolumnConfig) else model.levels,
         "step": checkpoint.step,
         "bands": checkpoint.in_channels,
         "band_names": list(imagery.band_names) if imagery is not None else [],

@@ -1,8 +1,7 @@
 """The features of an orthophoto, window by window: computed once, and kept within a stated memory.
 
 Windows lie in a fixed grid, and each is seen with a fixed margin. So the features of a pixel do not depend on what is
-in view or which part is asked for, and a map on the screen and an exported one agree. The margin is less than the
-backbone reaches (its coarsest maps see some 400 pixels far): more of it costs much and changes little.
+in view or which part is asked for, and a map on the screen and an exported one agree.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ import numpy as np
 import torch
 
 from annotations.images.fingerprint import sample_regions
-from trainer.head.feature_maps import SMOOTHINGS, FeatureMap, FeatureMaps
-from trainer.models.backbone import by_stride
+from trainer.models.hypercolumn import HALO, WINDOW, feature_maps, feature_sizes
 from trainer.predict.blocks import outer_region, read_with_halo
 
 if TYPE_CHECKING:
@@ -27,17 +25,12 @@ if TYPE_CHECKING:
     from annotations.region import Region
     from trainer.live.pixels import PixelSource
     from trainer.models.backbone import Backbone
+    from trainer.models.feature_maps import FeatureMaps
     from trainer.normalisation import Normalisation
     from trainer.precision import Precision
 
-__all__ = ["HALO", "WINDOW", "FeatureSource", "windows_in"]
+__all__ = ["FeatureSource", "windows_in"]
 
-WINDOW: Final = 512
-"""Side in pixels of the windows; their grid is anchored at (0, 0)."""
-HALO: Final = 64
-"""Pixels around a window that the backbone sees besides, at the least."""
-
-_MEGABYTES: Final = 700
 _SAMPLE_SIDE: Final = 192  # pixels of a part of the image, for what is common in it ...
 _SAMPLE_PIXELS: Final = 25_000  # ... so many are taken in all
 
@@ -53,8 +46,8 @@ class FeatureSource:
 
     Parameters
     ----------
-    backbone : Backbone
-        Ready for prediction (see `trainer.predict.folded`).
+    backbone : torch.nn.Module
+        A `Backbone`, ready for prediction (see `trainer.predict.folded`).
     source : callable
         Returns the pixels of the image halved so many times, 0 for the image itself.
     normalisation : Normalisation
@@ -73,20 +66,18 @@ class FeatureSource:
         source: Callable[[int], PixelSource],
         normalisation: Normalisation,
         precision: Precision,
-        colours: tuple[int, int, int],
-        megabytes: int = _MEGABYTES,
+        colours: tuple[int, ...],
+        megabytes: int,
     ) -> None:
         self._backbone = backbone
         self._source = source
         self._normalisation = normalisation
         self._precision = precision
-        self._colours = list(colours)
+        self._colours = colours
         self._limit = megabytes * 1_000_000
         self._held = 0
         self._kept: OrderedDict[tuple[int, Region], FeatureMaps] = OrderedDict()
-        order = by_stride(backbone.strides)
-        sizes = [backbone.channels[i] for i in order]
-        self.sizes = (*sizes, *[normalisation.bands] * (1 + len(SMOOTHINGS)))
+        self.sizes = feature_sizes(backbone, normalisation.bands)
         """Channels of each map, in the order in which `FeatureMaps` has them."""
 
     @property
@@ -126,15 +117,7 @@ class FeatureSource:
         outer = outer_region(region, HALO, multiple)
         images = self._normalised(pixels)
         with self._precision.autocast():
-            maps = self._backbone(images[:, self._colours])
-        grouped: dict[int, list[Tensor]] = {}
-        for i in by_stride(self._backbone.strides):
-            grouped.setdefault(self._backbone.strides[i], []).append(maps[i][0])
-        return FeatureMaps.cut(
-            region,
-            [FeatureMap(torch.cat(same), stride, outer.top, outer.left) for stride, same in grouped.items()],
-            FeatureMap(images[0], 1, outer.top, outer.left),
-        )
+            return feature_maps(self._backbone, images, self._colours, outer, region)
 
     def _normalised(self, pixels: NDArray[Any]) -> Tensor:
         if pixels.dtype not in (np.uint8, np.uint16, np.float32):

@@ -21,12 +21,28 @@ _CHUNK = 256  # 256 * 256 places fit in uint16: an index of ten million labelled
 _FRESH_EDITS = 8
 _FRESH_DRAWS = 96
 _NOWHERE: NDArray[np.int64] = np.empty((0, 2), np.int64)
+_SPREAD = 256
+
+
+class _Rank:
+    """A fixed order of a chunk's pixels in which any first few are spread all over it."""
+
+    def __init__(self) -> None:
+        self._rank = np.random.default_rng(0).permutation(_CHUNK * _CHUNK).astype(np.uint16)
+
+    def first(self, flat: NDArray[np.uint16], most: int) -> NDArray[np.uint16]:
+        """Return up to `most` of some pixels, those that come first."""
+        return flat if len(flat) <= most else flat[np.argsort(self._rank[flat], kind="stable")[:most]]
+
+
+_RANK = _Rank()
 
 
 @dataclass(slots=True)
 class _Chunk:
     labels: NDArray[np.int8]
     places: list[NDArray[np.uint16]]  # per class, flat positions of its pixels in the chunk
+    spread: NDArray[np.uint16] | None = None  # some of them, see `LabelIndex.spread`
 
 
 @dataclass(slots=True, eq=False)
@@ -117,6 +133,7 @@ class LabelIndex:
         self._counts += held
         if not held.any():
             del self._chunks[key]
+        chunk.spread = None
         return int(differs.sum()), np.stack([rows + part.top, columns + part.left], axis=1)
 
     def read(self, region: Region) -> NDArray[np.int8]:
@@ -129,6 +146,27 @@ class LabelIndex:
             part = tile.intersection(region)
             result[part.within(region).slices] = chunk.labels[part.within(tile).slices]
         return result
+
+    def spread(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return labelled pixels from everywhere: up to 256 of each class in each square of 256 px.
+
+        They depend on the labels alone, and a new label changes none of those elsewhere.
+
+        Returns
+        -------
+        places : ndarray of int64, (N, 2)
+            Rows and columns.
+        classes : ndarray of int64, (N,)
+            Class indices.
+        """
+        places, classes = [_NOWHERE], [np.empty(0, np.int64)]
+        for key in sorted(self._chunks):
+            chunk = self._chunks[key]
+            if chunk.spread is None:
+                chunk.spread = np.concatenate([_RANK.first(flat, _SPREAD) for flat in chunk.places])
+            places.append(np.stack(np.divmod(chunk.spread.astype(np.int64), _CHUNK), axis=1) + np.array(key) * _CHUNK)
+            classes.append(chunk.labels.ravel()[chunk.spread].astype(np.int64))
+        return np.concatenate(places), np.concatenate(classes)
 
     def sample(
         self, rng: np.random.Generator, number: int, *, balance: float, fresh_share: float = 0.0

@@ -77,6 +77,8 @@ class LiveLearner:
         What to start from, of the network that `config` names; None for random weights.
     coarse : Pyramid, optional
         Coarser resolutions of the orthophoto; without it `level` must stay 0.
+    imagery : Imagery, optional
+        Of the orthophoto, for the checkpoint.
 
     Attributes
     ----------
@@ -95,6 +97,7 @@ class LiveLearner:
         precision: Precision,
         start: Checkpoint | None = None,
         coarse: Pyramid | None = None,
+        imagery: Imagery | None = None,
     ) -> None:
         self.image = image
         self.labels = labels
@@ -103,7 +106,7 @@ class LiveLearner:
         self.normalisation = normalisation
         self.precision = precision
         self.start = start
-        self.imagery: Imagery | None = None  # of the orthophoto, for the checkpoint
+        self.imagery = imagery
         self._crops = LiveCrops(image, coarse, normalisation, precision)
         self.level = 0
         self.step_count = 0
@@ -137,6 +140,15 @@ class LiveLearner:
         self._training = TrainingStep(self.model, self.optimizer.optimizers, self.precision)
 
     # ------------------------------------------------------------------------------------------------ training
+
+    @property
+    def can_save(self) -> bool:
+        """Always: the weights are at hand."""
+        return True
+
+    def prepare(self, level: int) -> bool:
+        """Return False: a trained network predicts at any resolution at once."""
+        return False
 
     @property
     def ready(self) -> bool:

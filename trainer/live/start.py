@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trainer.checkpoint import Checkpoint, load_checkpoint
+from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from trainer.live.adapt import for_bands, for_classes, load_matching
+from trainer.models import HypercolumnConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +35,17 @@ def load_start(start: str) -> Checkpoint | None:
     Raises
     ------
     CheckpointError
-        The file is missing, damaged or newer than this version.
+        The file is missing, damaged or newer than this version, or holds no network that could be trained on.
     """
     if start == NOTHING:
         return None
-    return load_checkpoint(STARTER_PATH if start == STARTER else Path(start))
+    checkpoint = load_checkpoint(STARTER_PATH if start == STARTER else Path(start))
+    if isinstance(checkpoint.model, HypercolumnConfig):
+        raise CheckpointError(
+            f"{start}: is a linear head on pretrained features, which a network cannot start from. Choose a checkpoint "
+            "of a UNet or UNet++, or the starter weights."
+        )
+    return checkpoint
 
 
 def begin_from(model: nn.Module, checkpoint: Checkpoint, classes: Sequence[str]) -> None:

@@ -1,32 +1,34 @@
-"""The networks: UNet and UNet++."""
+"""The networks: UNet and UNet++, and a linear head on a pretrained backbone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import nn
 
+from trainer.config import ModelConfig
+from trainer.models.hypercolumn import Hypercolumn, HypercolumnConfig
 from trainer.models.unet import UNet
 from trainer.models.unetplusplus import UNetPlusPlus
 
-if TYPE_CHECKING:
-    from trainer.config import ModelConfig
+__all__ = ["Hypercolumn", "HypercolumnConfig", "Network", "NetworkConfig", "UNet", "UNetPlusPlus", "build_model"]
 
-__all__ = ["UNet", "UNetPlusPlus", "build_model"]
+Network = UNet | UNetPlusPlus | Hypercolumn
+NetworkConfig = ModelConfig | HypercolumnConfig
 
 
-def build_model(config: ModelConfig, in_channels: int, classes: int) -> UNet | UNetPlusPlus:
+def build_model(config: NetworkConfig, in_channels: int, classes: int) -> Network:
     """Return the network that `config` names, with random weights from torch's global generator.
 
     Parameters
     ----------
-    config : ModelConfig
+    config : ModelConfig or HypercolumnConfig
         Name, width and the rest.
     in_channels : int
         Bands of the image.
     classes : int
         Channels of the logits.
     """
+    if isinstance(config, HypercolumnConfig):
+        return Hypercolumn(config, in_channels, classes)
     kind = UNetPlusPlus if config.name == "unetplusplus" else UNet
     model = kind(config, in_channels, classes)
     if config.init == "torch":

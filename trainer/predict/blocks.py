@@ -14,7 +14,7 @@ import torch
 
 from annotations.classes import NOT_PREDICTED
 from annotations.region import Region
-from trainer.models import UNet
+from trainer.models import Hypercolumn, UNet
 from trainer.predict.folded import folded
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from trainer.live.pixels import PixelSource
     from trainer.normalisation import Normalisation
     from trainer.precision import Precision
 
@@ -50,6 +51,8 @@ class BlockPredictor:
         Pixels around a block that its prediction depends on; a multiple of `multiple`.
     multiple : int
         Height and width of a batch must be multiples of this.
+    window : int or None
+        Side of the only blocks that it predicts, of a grid anchored at (0, 0); None where any will do.
     """
 
     def __init__(self, model: nn.Module, normalisation: Normalisation, precision: Precision) -> None:
@@ -58,6 +61,7 @@ class BlockPredictor:
         self.precision = precision
         self.halo = int(model.reach)  # type: ignore[arg-type]  # set by UNet and UNet++
         self.multiple = int(model.multiple)  # type: ignore[arg-type]
+        self.window: int | None = model.window if isinstance(model, Hypercolumn) else None
 
     def predict(
         self, batch: NDArray[Any], inner: tuple[slice, slice] | None = None
@@ -84,7 +88,7 @@ class BlockPredictor:
         with torch.inference_mode():
             images = self.normalisation.apply(self.precision.images(images))
             with self.precision.autocast():
-                if inner is None or not isinstance(self.model, UNet):
+                if inner is None or not isinstance(self.model, UNet | Hypercolumn):
                     logits = self.model(images)
                     logits = logits if inner is None else logits[..., inner[0], inner[1]]
                 else:
@@ -94,6 +98,14 @@ class BlockPredictor:
             probability, classes = logits.softmax(dim=1).max(dim=1)
             confidence = probability.mul_(255).round_().to(torch.uint8)
             return classes.to(torch.uint8).cpu().numpy(), confidence.cpu().numpy()
+
+    def can(self, level: int) -> bool:
+        """Whether it predicts at this resolution: at any, as the network was trained for it."""
+        return True
+
+    def region(self, level: int, source: PixelSource, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return classes and confidence, each uint8 of the region's shape; see `RegionPredictor`."""
+        return predict_block(self, source.read, source.shape, region)
 
 
 def outer_region(inner: Region, halo: int, multiple: int) -> Region:
@@ -149,6 +161,21 @@ def predict_block(
     predictor: BlockPredictor, read: Read, shape: tuple[int, int], inner: Region
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return classes and confidence of a region inside the image, each uint8 of `inner.shape`."""
+    if predictor.window is not None:
+        classes, confidence = np.empty(inner.shape, np.uint8), np.empty(inner.shape, np.uint8)
+        for tile in inner.tiles(predictor.window):
+            window = tile.clipped(shape)
+            part = window.intersection(inner)
+            found = _predict_whole(predictor, read, shape, window)
+            for result, some in zip((classes, confidence), found, strict=True):
+                result[part.within(inner).slices] = some[part.within(window).slices]
+        return classes, confidence
+    return _predict_whole(predictor, read, shape, inner)
+
+
+def _predict_whole(
+    predictor: BlockPredictor, read: Read, shape: tuple[int, int], inner: Region
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     pixels = read_with_halo(read, shape, inner, predictor.halo, predictor.multiple)
     cut = inner.within(outer_region(inner, predictor.halo, predictor.multiple)).slices
     classes, confidence = predictor.predict(pixels[None], cut)
@@ -166,8 +193,8 @@ def predict_blocks(
 ) -> Iterator[Block]:
     """Yield region, classes and confidence of each block of an image, row by row.
 
-    Blocks are the tiles of the grid of `block` px anchored at (0, 0), clipped to the image. While one batch is
-    predicted a thread reads the next.
+    Blocks are the tiles of the grid of `block` px anchored at (0, 0), clipped to the image; a predictor that has
+    windows is asked for these instead. While one batch is predicted a thread reads the next.
 
     Parameters
     ----------
@@ -184,7 +211,7 @@ def predict_blocks(
     valid : callable, optional
         Returns which pixels (h, w) of a region count; the others get class 255 and confidence 0.
     """
-    tiles = [tile.clipped(shape) for tile in Region.whole(shape).tiles(block)]
+    tiles = [tile.clipped(shape) for tile in Region.whole(shape).tiles(predictor.window or block)]
 
     def load(inner: Region) -> tuple[NDArray[Any] | None, NDArray[np.bool_] | None]:
         counted = None if valid is None else valid(inner)

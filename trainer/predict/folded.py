@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import nn
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["folded"]
 
+_Model = TypeVar("_Model", bound=nn.Module)
 
-def folded(model: nn.Module, precision: Precision) -> nn.Module:
+
+def folded(model: _Model, precision: Precision) -> _Model:
     """Return a copy of a network that gives the same logits, up to rounding, and cannot be trained.
 
     Saves a pass over the tensor after each convolution, and the conversion of the weights at each call. It still has to
@@ -36,5 +38,8 @@ def folded(model: nn.Module, precision: Precision) -> nn.Module:
                 if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                     block[at] = fuse_conv_bn_eval(convolution, norm)  # in float32, before the conversion
                     block[at + 1] = nn.Identity()
-    model = precision.place(model)
-    return model if precision.dtype == torch.float32 else model.to(precision.dtype)
+    precision.place(model)  # in its place
+    if precision.dtype != torch.float32:
+        for part in model.children():  # what is the network's own, as a linear head, is not for autocast
+            part.to(precision.dtype)
+    return model

@@ -23,7 +23,7 @@ from trainer.checkpoint import save_checkpoint as save_checkpoint
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trainer.live.learner import LiveLearner
+    from trainer.live.learning import Learner
 
 __all__ = ["keep_former", "load_work", "save_work"]
 
@@ -47,7 +47,7 @@ def _make_way(files: WeightFiles) -> None:
             aside.set_aside(path)
 
 
-def save_work(folder: Path, learner: LiveLearner) -> Path:
+def save_work(folder: Path, learner: Learner) -> Path:
     """Write both files, each whole or not at all; return the checkpoint's path.
 
     Raises

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from annotations.region import Region
-    from trainer.live.learner import LiveLearner
-    from trainer.predict.blocks import BlockPredictor
+    from trainer.live.learning import Learner, RegionPredictor
 
 __all__ = ["Mapping", "Pass"]
 
@@ -26,7 +25,7 @@ class Pass:
 
     Parameters
     ----------
-    predictor : BlockPredictor
+    predictor : RegionPredictor
         Holds a copy of the weights.
     step : int
         Training steps that they have seen.
@@ -34,7 +33,7 @@ class Pass:
         Of the labels that were known then; what the viewer compares to tell old tiles from new.
     """
 
-    predictor: BlockPredictor
+    predictor: RegionPredictor
     step: int
     revision: int
 
@@ -83,12 +82,12 @@ class Mapping:
             self._news_step = step
         self.revision = max(self.revision, revision)
 
-    def begin_pass(self, learner: LiveLearner) -> None:
+    def begin_pass(self, learner: Learner) -> None:
         """Predict everything anew with the weights of this moment, the view first."""
         self.current = Pass(learner.snapshot(), learner.step_count, self.revision)
         self.schedule.begin_pass()
 
-    def is_due(self, learner: LiveLearner) -> bool:
+    def is_due(self, learner: Learner) -> bool:
         """Whether the view is worth predicting anew: soon after new labels, then less and less."""
         if self.current is None or self.revision > self.current.revision:
             # Counted from the first of them: where one stroke follows the other, the map must not wait for the last.
@@ -96,7 +95,7 @@ class Mapping:
         steps = learner.step_count - self.current.step
         return self._view_done() and steps >= max(_PASS_STEPS, _PASS_GROWTH * learner.steps_since_labels)
 
-    def knows(self, learner: LiveLearner) -> bool:
+    def knows(self, learner: Learner) -> bool:
         """Whether the pass has the learner's newest weights."""
         return self.current is not None and self.current.step == learner.step_count
 

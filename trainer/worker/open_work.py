@@ -19,14 +19,17 @@ from annotations.prediction.shared_array import SharedArray
 from annotations.project.sweeping import sweep_places
 from annotations.region import Region
 from annotations.store.mask import SparseMask
-from trainer.checkpoint import Checkpoint, CheckpointError
-from trainer.config import WorkConfig, from_plain
+from trainer.backbone_weights import load_backbone
+from trainer.checkpoint import Checkpoint, CheckpointError, describe
+from trainer.config import ModelConfig, WorkConfig, from_plain
+from trainer.head.learner import HeadLearner
 from trainer.imagery import Imagery
 from trainer.live.fitting_start import fit_start
 from trainer.live.label_index import LabelIndex
 from trainer.live.learner import LiveLearner
 from trainer.live.pixels import BlockCache, Pyramid
 from trainer.live.start import NOTHING, STARTER, load_start
+from trainer.models import HypercolumnConfig
 from trainer.normalisation import Normalisation
 from trainer.precision import Precision, choose_precision
 from trainer.worker.files import keep_former, load_work
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     from annotations.images.orthophoto import Orthophoto
     from trainer import protocol
+    from trainer.live.learning import Learner
     from trainer.live.pixels import PixelSource
 
 __all__ = ["OpenWork", "merged", "scheme_of"]
@@ -120,9 +124,13 @@ class OpenWork:
 
     def _begin(self, loaded: tuple[Checkpoint, dict[str, Any] | None] | None) -> None:
         """Begin where the saved work left off; with new weights where there is none."""
-        if loaded is not None and self.config.live.start not in (STARTER, NOTHING):
-            # Training goes on from what was learnt, so the checkpoint that it once began from may be gone.
-            self.config = replace(self.config, model=loaded[0].model)
+        learnt = None if loaded is None else loaded[0].model
+        if isinstance(learnt, ModelConfig):
+            if self.config.live.method == "head":  # of a version that had no head, or chosen by hand
+                self.config = replace(self.config, live=replace(self.config.live, method="network"))
+            if self.config.live.start not in (STARTER, NOTHING):
+                # Training goes on from what was learnt, so the checkpoint that it once began from may be gone.
+                self.config = replace(self.config, model=learnt)
         self._start(None if loaded is None else loaded[0])
         if loaded is not None:
             self.notes += self._resume(*loaded)
@@ -141,7 +149,7 @@ class OpenWork:
             return learnt
         if checkpoint is None or checkpoint.model == self.config.model:
             return checkpoint
-        if start != STARTER:
+        if start != STARTER and isinstance(checkpoint.model, ModelConfig):
             self.config = replace(self.config, model=checkpoint.model)
             return checkpoint
         # The weights that ship with the tool are for its default network; any other starts from nothing.
@@ -163,6 +171,21 @@ class OpenWork:
         return self._start_weights(learnt)
 
     def _start(self, learnt: Checkpoint | None = None) -> None:
+        self.learner: Learner
+        if self.config.live.method == "head":
+            colours = self.ortho.colour_bands
+            self.learner = HeadLearner(
+                load_backbone(),
+                self.pixels,
+                self.labels,
+                self.scheme,
+                self.config,
+                self.normalisation,
+                self.precision,
+                colours * 3 if len(colours) == 1 else colours,
+                Imagery.of(self.ortho),
+            )
+            return
         start = self._fitted(learnt)
         self.learner = LiveLearner(
             self.image,
@@ -173,8 +196,8 @@ class OpenWork:
             self.precision,
             start,
             self.coarse,
+            Imagery.of(self.ortho),
         )
-        self.learner.imagery = Imagery.of(self.ortho)
 
     def restart(self, config: WorkConfig) -> None:
         """Begin with new weights."""
@@ -184,13 +207,17 @@ class OpenWork:
         self._start()
 
     def _resume(self, checkpoint: Any, state: dict[str, Any] | None) -> list[str]:
-        if checkpoint.model != self.config.model:
+        head = self.config.live.method == "head"
+        if isinstance(checkpoint.model, HypercolumnConfig) != head or (
+            not head and checkpoint.model != self.config.model
+        ):
             keep_former(self.weights)
             return [
-                f"{self.weights}: the saved network is another one ({checkpoint.model.name}, width "
-                f"{checkpoint.model.width}) than the one chosen; training starts with new weights, and the saved ones "
-                "are kept beside them."
+                f"{self.weights}: the saved network is another one (a {describe(checkpoint.model)}) than the one "
+                "chosen; training starts with new weights, and the saved ones are kept beside them."
             ]
+        if head:
+            return self.learner.resume(checkpoint, state)
         fitted = fit_start(checkpoint, self.ortho, self.normalisation, str(self.weights))
         self.notes += fitted.notes  # it last learnt on another image of the project, or on other bands
         if checkpoint.scheme.names != self.scheme.names or fitted.checkpoint is not checkpoint:

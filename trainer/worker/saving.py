@@ -61,7 +61,7 @@ class Saver:
         about : str
             The type of the message that asked for it, if any.
         """
-        if not always and not complete and self._step == work.learner.step_count:
+        if not always and not complete and (self._step == work.learner.step_count or not work.learner.can_save):
             return
         path, weights_failed = self._save_weights(work, about)
         failed = self._save_map(work, path if complete else "", about) or weights_failed

@@ -27,7 +27,7 @@ from trainer.worker.tiles import predict_job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainer.live.learner import LiveLearner
+    from trainer.live.learning import Learner
     from trainer.worker.schedule import TileJob
 
 __all__ = ["REST_STEPS", "LiveSession", "Mode"]
@@ -100,7 +100,7 @@ class LiveSession:
         return self._open is not None
 
     @property
-    def learner(self) -> LiveLearner:
+    def learner(self) -> Learner:
         """What learns the orthophoto that is open.
 
         Raises
@@ -308,7 +308,7 @@ class LiveSession:
             self._begin_pass(work)
         current, schedule = self._map.current, self._map.schedule
         job = schedule.next(schedule.view_level, beyond_view=True) if current else None
-        if current is not None and job is not None:
+        if current is not None and job is not None and current.predictor.can(job.level):
             started = time.monotonic()
             self._predict(work, current, job)
             self._pace.predicted(time.monotonic() - started, in_view=schedule.in_view(job.region))
@@ -355,9 +355,18 @@ class LiveSession:
         if job is None or current is None:
             self._report(work, schedule.count(0, beyond_view=True), last=True)
             return False
+        if not current.predictor.can(job.level):
+            self._prepare(work, job.level)
+            return True
         self._predict(work, current, job)
         self._report(work, schedule.count(0, beyond_view=True))
         return True
+
+    def _prepare(self, work: OpenWork, level: int) -> None:
+        """Do a slice of what is missing for a resolution; where the pass is of before, begin another."""
+        current = self._map.current
+        if not work.learner.prepare(level) and current is not None and not current.predictor.can(level):
+            self._begin_pass(work)
 
     def _predict(self, work: OpenWork, current: Pass, job: TileJob) -> None:
         tiles = predict_job(work, current, job)

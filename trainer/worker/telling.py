@@ -20,6 +20,13 @@ __all__ = ["Teller"]
 _NETWORKS = {"unet": "UNet", "unetplusplus": "UNet++"}
 
 
+def _network(work: OpenWork) -> str:
+    model = work.config.model
+    if work.config.live.method == "head":
+        return "Linear head on pretrained features"
+    return f"{_NETWORKS[model.name]}, width {model.width}"
+
+
 class Teller:
     """Makes messages of what a session does.
 
@@ -52,14 +59,13 @@ class Teller:
 
     def opened(self, work: OpenWork) -> None:
         """Tell what is open, and what was noticed while it was opened."""
-        model = work.config.model
         self.emit(
             protocol.Opened(
                 device=str(work.precision.device),
                 precision=str(work.precision.dtype).removeprefix("torch."),
                 reason=work.precision.reason,
                 threads=torch.get_num_threads(),
-                model=f"{_NETWORKS[model.name]}, width {model.width}",
+                model=_network(work),
                 start=work.learner.start_name,
                 step=work.learner.step_count,
             )

@@ -8,7 +8,6 @@ import numpy as np
 
 from annotations.classes import NOT_PREDICTED
 from trainer import protocol
-from trainer.predict.blocks import predict_block
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +32,7 @@ def predict_job(work: OpenWork, current: Pass, job: TileJob) -> protocol.Tiles:
         pixels = work.pixels(job.level)
         coarse = job.region.shrunk(factor)
         classes, confidence = (
-            _enlarged(part, factor, job.region)
-            for part in predict_block(current.predictor, pixels.read, pixels.shape, coarse)
+            _enlarged(part, factor, job.region) for part in current.predictor.region(job.level, pixels, coarse)
         )
     else:
         classes = np.full(job.region.shape, NOT_PREDICTED, np.uint8)

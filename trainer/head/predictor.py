@@ -1,0 +1,56 @@
+"""What a head and the features at hand make of an image: classes and confidence, window by window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from trainer.head.features import windows_in
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from annotations.region import Region
+    from trainer.head.features import FeatureSource
+    from trainer.head.linear_head import LinearHead
+    from trainer.live.pixels import PixelSource
+
+__all__ = ["HeadPredictor"]
+
+
+class HeadPredictor:
+    """Heads of one moment, for each resolution that was asked for.
+
+    Parameters
+    ----------
+    features : FeatureSource
+        Of the image.
+    heads : dict of int to LinearHead
+        By resolution: how often the image is halved. Whoever fits the heads adds to it while it is in use; one that is
+        there is never replaced.
+    """
+
+    def __init__(self, features: FeatureSource, heads: dict[int, LinearHead]) -> None:
+        self._features = features
+        self._heads = heads
+
+    def can(self, level: int) -> bool:
+        """Whether there is a head for this resolution."""
+        return level in self._heads
+
+    @torch.inference_mode()
+    def region(self, level: int, source: PixelSource, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return classes and confidence, each uint8 of the region's shape; see `RegionPredictor`."""
+        head = self._heads[level]
+        classes, confidence = np.empty(region.shape, np.uint8), np.empty(region.shape, np.uint8)
+        for window in windows_in(region, source.shape):
+            part = window.intersection(region)
+            logits = self._features.window(level, window).answers(head.weights, head.constants)
+            rows, columns = part.within(window).slices
+            probability, best = logits[:, rows, columns].softmax(dim=0).max(dim=0)
+            at = part.within(region).slices
+            classes[at] = best.to(torch.uint8).cpu().numpy()
+            confidence[at] = probability.mul_(255).round_().to(torch.uint8).cpu().numpy()
+        return classes, confidence

@@ -1,0 +1,138 @@
+"""A backbone and a linear head on all of its maps (a hypercolumn) as one network, which a checkpoint can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from annotations.region import Region
+from trainer.models.backbone import Backbone, BackboneConfig, by_stride
+from trainer.models.blocks import check_input
+from trainer.models.feature_maps import MARGIN, SMOOTHINGS, FeatureMap, FeatureMaps
+from trainer.plain import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["HALO", "WINDOW", "Hypercolumn", "HypercolumnConfig", "feature_maps", "feature_sizes"]
+
+WINDOW: Final = 512
+"""Side in pixels of the windows in which an image is seen; their grid is anchored at (0, 0)."""
+HALO: Final = 64
+"""Pixels around a window that the backbone sees besides, at the least.
+
+Less than it reaches (its coarsest maps see some 400 pixels far): more costs much and changes nothing that could be
+measured. So that the features of a pixel are the same whatever is asked for, the grid of windows is a fixed one.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HypercolumnConfig:
+    """A linear head on a pretrained backbone."""
+
+    name: Literal["hypercolumn"] = "hypercolumn"
+    decoder: bool = True
+    """Whether the backbone has its decoder."""
+    colours: tuple[int, ...] = (0, 1, 2)
+    """Which bands are red, green and blue to the backbone, from 0."""
+
+    def __post_init__(self) -> None:
+        """Check the bands."""
+        if len(self.colours) != 3 or min(self.colours) < 0:
+            raise ConfigError(f"HypercolumnConfig.colours must be three bands, counted from 0, not {self.colours}")
+
+
+def feature_sizes(backbone: Backbone, bands: int) -> tuple[int, ...]:
+    """Return the channels of each map of `FeatureMaps`: the backbone's by resolution, the bands and their means."""
+    own = tuple(backbone.channels[i] for i in by_stride(backbone.strides))
+    return own + (bands,) * (1 + len(SMOOTHINGS))
+
+
+def feature_maps(
+    backbone: Backbone, images: Tensor, colours: tuple[int, ...], outer: Region, region: Region
+) -> FeatureMaps:
+    """Return the features of a region.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        In evaluation mode; call within `Precision.autocast`.
+    images : Tensor (1, bands, h, w)
+        Normalised pixels of `outer`, float32.
+    colours : tuple of int
+        Of `HypercolumnConfig`.
+    outer : Region
+        On the grid of the backbone's `multiple`.
+    region : Region
+        At least `MARGIN` pixels inside of `outer`, or all of it: the mean colours at its border are then those of the
+        mirrored image.
+    """
+    maps = backbone(images[:, list(colours)])
+    grouped: dict[int, list[Tensor]] = {}
+    for i in by_stride(backbone.strides):
+        grouped.setdefault(backbone.strides[i], []).append(maps[i][0])
+    bands = FeatureMap(images[0], 1, outer.top, outer.left)
+    if region == outer:
+        wide = functional.pad(images, (MARGIN,) * 4, mode="reflect")[0]
+        bands = FeatureMap(wide, 1, outer.top - MARGIN, outer.left - MARGIN)
+    same_stride = [FeatureMap(torch.cat(same), stride, outer.top, outer.left) for stride, same in grouped.items()]
+    return FeatureMaps.cut(region, same_stride, bands)
+
+
+class Hypercolumn(nn.Module):
+    """The network.
+
+    Parameters
+    ----------
+    config : HypercolumnConfig
+        The backbone, and its bands.
+    in_channels, classes : int
+        Bands of the image and channels of the logits.
+
+    Attributes
+    ----------
+    multiple, reach : int
+        As for `trainer.models.unet.UNet`; the reach is `HALO`, and prediction is by windows.
+    window : int
+        Side of these.
+    """
+
+    def __init__(self, config: HypercolumnConfig, in_channels: int, classes: int) -> None:
+        super().__init__()
+        if max(config.colours) >= in_channels:
+            raise ConfigError(f"the backbone takes the bands {config.colours}, but there are {in_channels}")
+        self.config = config
+        self.in_channels = in_channels
+        self.classes = classes
+        self.window = WINDOW
+        self.reach = HALO
+        self.backbone = Backbone(BackboneConfig(decoder=config.decoder))
+        self.multiple = self.backbone.multiple
+        features = sum(feature_sizes(self.backbone, in_channels))
+        self.weights = nn.Parameter(torch.zeros(classes, features))
+        self.constants = nn.Parameter(torch.zeros(classes))
+
+    def forward(self, x: Tensor, inner: tuple[slice, slice] | None = None) -> Tensor:
+        """Return logits (B, classes, H, W) for a normalised image (B, in_channels, H, W).
+
+        Parameters
+        ----------
+        x : Tensor
+            The image; H and W multiples of `multiple`.
+        inner : tuple of slice, optional
+            Rows and columns that are wanted, with start and stop, `MARGIN` pixels inside or more.
+        """
+        check_input(x, self.in_channels, self.multiple)
+        outer = region = Region(0, 0, x.shape[-2], x.shape[-1])
+        if inner is not None:
+            region = Region.from_bounds(inner[0].start, inner[1].start, inner[0].stop, inner[1].stop)
+        logits = []
+        for image in x:
+            features = feature_maps(self.backbone, image[None], self.config.colours, outer, region)
+            with torch.autocast(x.device.type, enabled=False):
+                logits.append(features.answers(self.weights, self.constants))
+        return torch.stack(logits)
