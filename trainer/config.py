@@ -359,8 +359,8 @@ class WorkConfig:
     """What a project in the viewer is learnt with."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
-    head: HeadConfig = field(default_factory=HeadConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     device: DeviceConfig = field(default_factory=DeviceConfig)
     predict: PredictConfig = field(default_factory=PredictConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)

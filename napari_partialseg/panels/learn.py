@@ -42,6 +42,7 @@ _COLOURS = {
     "died": "#e4572e",
 }
 _STILL = frozenset({"starting", "waiting", "stopped", "died"})  # neither learning nor predicting
+_AT_ONCE: Final = "Pretrained features"
 _MODELS: Final[dict[str, ModelName]] = {"UNet": "unet", "UNet++": "unetplusplus"}
 _WIDTHS = (8, 16, 32, 64)
 _STARTS = {"starter weights": "starter", "nothing": "none"}
@@ -117,8 +118,13 @@ class LearnPanel(QWidget):
         self._device.setTextFormat(Qt.TextFormat.PlainText)
         self._device.setWordWrap(True)
         self._model = QComboBox()
-        self._model.addItems(list(_MODELS))
-        self._model.setToolTip("UNet++ has a nested decoder and costs about 2.5 times as much")
+        self._model.addItems([_AT_ONCE, *_MODELS])
+        self._model.setToolTip(
+            "Pretrained features: the map is there at once after each stroke, and nothing is trained. UNet and UNet++ "
+            "are trained while you draw, which takes minutes; UNet++ has a nested decoder and costs about 2.5 times as "
+            "much"
+        )
+        self._model.currentTextChanged.connect(self._model_changed)
         self._width = QComboBox()
         self._width.addItems([str(w) for w in _WIDTHS])
         self._width.setToolTip("Channels at full resolution; 16 suits a CPU, 64 a graphics card")
@@ -140,7 +146,7 @@ class LearnPanel(QWidget):
             # As wide as there is room, not as the longest entry: the dock may be narrow.
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             box.setMinimumWidth(64)
-        network = QFormLayout()
+        self._network = network = QFormLayout()
         row = QHBoxLayout()
         row.addWidget(self._model, 1)
         row.addWidget(self._width, 1)
@@ -187,12 +193,22 @@ class LearnPanel(QWidget):
     def set_config(self, config: WorkConfig) -> None:
         """Show a configuration."""
         self._config = config
-        self._model.setCurrentText(next(k for k, v in _MODELS.items() if v == config.model.name))
+        at_once = config.live.method == "head"
+        self._model.setCurrentText(
+            _AT_ONCE if at_once else next(k for k, v in _MODELS.items() if v == config.model.name)
+        )
+        self._model_changed()
         if self._width.findText(str(config.model.width)) < 0:
             self._width.addItem(str(config.model.width))
         self._width.setCurrentText(str(config.model.width))
         self._where.setCurrentText(config.device.device)
         self._show_start(config.live.start)
+
+    def _model_changed(self) -> None:
+        """Ask only what matters for what is chosen."""
+        trained = self._model.currentText() != _AT_ONCE
+        self._width.setVisible(trained)
+        self._network.setRowVisible(self._start, trained)
 
     def _show_start(self, start: str) -> None:
         """Select what training starts from; a checkpoint gets an entry of its own."""
@@ -220,11 +236,14 @@ class LearnPanel(QWidget):
     def config(self) -> WorkConfig:
         """Return the configuration that is chosen."""
         base = self._config
-        width = int(self._width.currentText())
-        model = replace(base.model.of_kind(_MODELS[self._model.currentText()]), width=width)
         device = replace(base.device, device=self._where.currentText())
-        live = replace(base.live, start=self._chosen_start())
-        return WorkConfig(model, live, base.augment, device, base.predict)
+        chosen = self._model.currentText()
+        if chosen == _AT_ONCE:
+            return replace(base, live=replace(base.live, method="head"), device=device)
+        width = int(self._width.currentText())
+        model = replace(base.model.of_kind(_MODELS[chosen]), width=width)
+        live = replace(base.live, method="network", start=self._chosen_start())
+        return replace(base, model=model, live=live, device=device)
 
     def show_state(self, state: str, text: str) -> None:
         """Show what the worker is doing."""
@@ -240,8 +259,11 @@ class LearnPanel(QWidget):
         self._stale = False
         many = "thread" if message.threads == 1 else "threads"
         threads = f", {message.threads} {many}" if message.device == "cpu" else ""
-        begun = {"starter": "starter weights", "none": "random weights"}.get(message.start, Path(message.start).name)
-        self._device.setText(f"{message.model}, from {begun}; on {message.device}{threads}, {message.precision}")
+        begun = {"starter": ", from starter weights", "none": ", from random weights", "": ""}.get(
+            message.start, f", from {Path(message.start).name}"
+        )
+        self._device.setText(f"{message.model}{begun}; on {message.device}{threads}, {message.precision}")
+        self.plot.setVisible(message.start != "")  # what is fitted at once has no course to show
         self._device.setToolTip(as_text(message.reason))
         self._figures["step"].setText(f"{message.step:,}")
         if message.step == 0:

@@ -23,7 +23,7 @@ SCHEME = ClassScheme((LandClass("field", "#aa8800"), LandClass("wood", "#00aa00"
 SHAPE = (200, 300)
 CONFIG = WorkConfig(
     model=ModelConfig(width=4, levels=3),
-    live=LiveConfig(crop=32, batch_size=4, ema=0.8),
+    live=LiveConfig(method="network", crop=32, batch_size=4, ema=0.8),
     predict=PredictConfig(block=128),
 )
 

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from annotations.classes import LANDCOVER_AI
-from trainer.checkpoint import Checkpoint, CheckpointError, load_checkpoint, raw_state_dict, save_checkpoint, versions
+from trainer.checkpoint import (
+    FORMAT,
+    Checkpoint,
+    CheckpointError,
+    load_checkpoint,
+    raw_state_dict,
+    save_checkpoint,
+    versions,
+)
 from trainer.config import FitConfig, ModelConfig, to_plain
 from trainer.models import build_model
 from trainer.normalisation import Normalisation
@@ -116,8 +124,8 @@ def test_what_is_no_checkpoint_is_named(
         load_checkpoint(path)
     path.write_bytes(whole)
     content = torch.load(path)
-    torch.save({**content, "format": 2}, path)
-    with pytest.raises(CheckpointError, match=r"newer version \(format 2; this one reads up to 1\)"):
+    torch.save({**content, "format": FORMAT + 1}, path)
+    with pytest.raises(CheckpointError, match=rf"newer version \(format {FORMAT + 1}; this one reads up to {FORMAT}\)"):
         load_checkpoint(path)
     torch.save({key: value for key, value in content.items() if key != "classes"}, path)
     with pytest.raises(CheckpointError, match=r"incomplete or damaged \('classes'\)"):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from annotations.images.fingerprint import sample_regions
-from trainer.models.hypercolumn import HALO, WINDOW, feature_maps, feature_sizes
+from trainer.models.hypercolumn import HALO, WINDOW, feature_maps, map_sizes
 from trainer.predict.blocks import outer_region, read_with_halo
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ class FeatureSource:
         self._colours = colours
         self._limit = megabytes * 1_000_000
         self._held = 0
+        self._view: tuple[int, frozenset[Region]] = (0, frozenset())
         self._kept: OrderedDict[tuple[int, Region], FeatureMaps] = OrderedDict()
-        self.sizes = feature_sizes(backbone, normalisation.bands)
-        """Channels of each map, in the order in which `FeatureMaps` has them."""
+        self.sizes = map_sizes(backbone, normalisation.bands)
+        """Of `map_sizes`."""
 
     @property
     def device(self) -> torch.device:
@@ -101,12 +102,47 @@ class FeatureSource:
             self._kept.move_to_end(key)
             return found
         found = self.compute(level, window)
+        self._keep(key, found)
+        return found
+
+    def _seen(self, key: tuple[int, Region]) -> bool:
+        return key[0] == self._view[0] and key[1] in self._view[1]
+
+    def _keep(self, key: tuple[int, Region], found: FeatureMaps) -> None:
+        """Keep the features of a window, those in view at the expense of others.
+
+        What is out of view is kept only while there is room: a pass over a large image would else drop each window
+        just before the next pass comes to it, and those in view with them.
+        """
+        excess = self._held + found.nbytes - self._limit
+        if excess > 0 and not self._seen(key):
+            return
+        for other in list(self._kept):
+            if excess <= 0:
+                break
+            if not self._seen(other) or len(self._view[1]) * found.nbytes > self._limit:
+                size = self._kept.pop(other).nbytes
+                self._held -= size
+                excess -= size
         self._kept[key] = found
         self._held += found.nbytes
-        while self._held > self._limit and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            self._held -= dropped.nbytes
-        return found
+
+    def look_at(self, level: int, region: Region) -> None:
+        """Take note of what is in view, in pixels of a resolution: its windows stay at hand."""
+        shape = self.shape(level)
+        self._view = level, frozenset(windows_in(region.clipped(shape), shape))
+
+    def warm(self) -> bool:
+        """Compute the features of one more window in view; return whether there may be others."""
+        level, windows = self._view
+        size = next((kept.nbytes for kept in self._kept.values()), 0)
+        if size * len(windows) > self._limit:
+            return False
+        for window in sorted(windows):
+            if not self.known(level, window):
+                self.window(level, window)
+                return True
+        return False
 
     @torch.no_grad()
     def compute(self, level: int, region: Region) -> FeatureMaps:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from annotations.classes import ClassScheme
+    from annotations.region import Region
     from trainer.config import WorkConfig
     from trainer.imagery import Imagery
     from trainer.live.label_index import LabelIndex
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
     from trainer.normalisation import Normalisation
     from trainer.precision import Precision
 
-__all__ = ["PRETRAINED", "HeadLearner"]
-
-PRETRAINED: Final = "pretrained features"
-"""What it starts from, in words."""
+__all__ = ["HeadLearner"]
 
 _NOTHING_TO_DO: Final = 2**40  # steps since the labels: more than any session takes
 _EARLY_WINDOWS: Final = 8  # features of so many windows are enough for a first map, while the rest is computed
@@ -132,8 +130,8 @@ class HeadLearner:
 
     @property
     def start_name(self) -> str:
-        """What it began from."""
-        return PRETRAINED
+        """Nothing: each fit is made of the labels alone."""
+        return ""
 
     @property
     def first_guess_steps(self) -> int:
@@ -150,9 +148,10 @@ class HeadLearner:
         """Whether the head for full resolution knows all labels."""
         return 0 in self._fresh
 
-    def look_at(self, level: int) -> None:
-        """Fit the head for this resolution first."""
+    def look_at(self, level: int, region: Region) -> None:
+        """Fit the head for this resolution first, and keep the features of what is in view."""
         self._level = level
+        self._features.look_at(level, region.shrunk(1 << level))
 
     def labels_arrived(self, changed: int | None = None) -> None:
         """Fit anew."""
@@ -201,6 +200,14 @@ class HeadLearner:
             self._heads = {}
         self._heads[level] = fitted
         return True
+
+    def warm(self) -> bool:
+        """Measure what is common in the image, then compute the features of what is in view, a window at a time."""
+        at = self._levels.setdefault(self._level, _Level(self._features, self._level))
+        if at.scaling is None:
+            at.measure(self._features, self._level)
+            return True
+        return self._features.warm()
 
     def take_notes(self) -> list[str]:
         """Return nothing: there is nothing that could go wrong unseen."""
@@ -251,7 +258,7 @@ class HeadLearner:
         """Take over the head of a checkpoint until there is a newer one."""
         self._step_count = checkpoint.step
         weights, constants = checkpoint.state_dict["weights"], checkpoint.state_dict["constants"]
-        if weights.shape == (len(self._scheme), sum(self._features.sizes)):
+        if weights.shape == (len(self._scheme), sum(channels for channels, _ in self._features.sizes)):
             device = self._features.device
             self._heads[0] = LinearHead(weights.float().to(device), constants.float().to(device))
         return []

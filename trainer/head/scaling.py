@@ -42,18 +42,18 @@ class Scaling:
         return raw, weights[:, -1] - raw @ self.mean
 
 
-def measure_scaling(sample: Tensor, sizes: Sequence[int]) -> Scaling:
+def measure_scaling(sample: Tensor, sizes: Sequence[tuple[int, int]]) -> Scaling:
     """Measure the scaling.
 
     Parameters
     ----------
     sample : Tensor (N, D)
         Raw features of pixels from all over the image, float32.
-    sizes : sequence of int
-        Channels of each map; their sum is D.
+    sizes : sequence of (int, int)
+        Channels of each map, whose sum is D, and as how many they count.
     """
     mean = sample.mean(0)
-    share = torch.cat([torch.full((n,), float(n)) for n in sizes]).to(sample).sqrt()
+    share = torch.cat([torch.full((n,), float(counted)) for n, counted in sizes]).to(sample).sqrt()
     deviation = sample.std(0) if len(sample) > 1 else torch.ones_like(mean)
     scale = _COMMON / ((deviation + _LEAST) * share)
     # A feature that is the same everywhere in the sample tells nothing: its deviation is noise.

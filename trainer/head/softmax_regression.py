@@ -16,7 +16,7 @@ def softmax_regression(
     weights: torch.Tensor,
     n_classes: int,
     penalty: float,
-    iterations: int = 60,
+    iterations: int = 30,
 ) -> torch.Tensor:
     """Return weights (n_classes, D + 1), the last column for the constant.
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
+    from annotations.region import Region
     from trainer.config import WorkConfig
     from trainer.imagery import Imagery
     from trainer.live.label_index import LabelIndex
@@ -146,6 +147,10 @@ class LiveLearner:
         """Always: the weights are at hand."""
         return True
 
+    def warm(self) -> bool:
+        """Return False: there is nothing that could be done beforehand."""
+        return False
+
     def prepare(self, level: int) -> bool:
         """Return False: a trained network predicts at any resolution at once."""
         return False
@@ -169,8 +174,8 @@ class LiveLearner:
     def _labelled(self) -> int:
         return int(self.labels.counts.sum())
 
-    def look_at(self, level: int) -> None:
-        """Learn to predict at the resolution of the view too, see `level`."""
+    def look_at(self, level: int, region: Region | None = None) -> None:
+        """Learn to predict at the resolution of the view too, see `level`; where it is does not matter."""
         self.level = level
 
     def labels_arrived(self, changed: int | None = None) -> None:

@@ -70,8 +70,16 @@ class Learner(Protocol):
     def can_save(self) -> bool:
         """Whether `checkpoint` would return at once."""
 
-    def look_at(self, level: int) -> None:
-        """Learn to predict at the resolution of the view too: the image is halved so many times."""
+    def look_at(self, level: int, region: Region) -> None:
+        """Take note of what is in view.
+
+        Parameters
+        ----------
+        level : int
+            How often the image is halved for it.
+        region : Region
+            In pixels of full resolution, inside the image.
+        """
 
     def labels_arrived(self, changed: int | None = None) -> None:
         """Take note that labels changed; how many pixels, where that is known."""
@@ -81,6 +89,9 @@ class Learner(Protocol):
 
     def prepare(self, level: int) -> bool:
         """Do a slice of what is needed before predicting at a resolution; return whether there is more to do."""
+
+    def warm(self) -> bool:
+        """Do a slice of what a first map of the view will need; return whether there is more."""
 
     def snapshot(self) -> RegionPredictor:
         """Return what predicts as of this moment."""

@@ -7,24 +7,20 @@ the features first, which are a hundred times as many numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch.nn import functional
+
+from annotations.region import Region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from annotations.region import Region
 
-__all__ = ["MARGIN", "SMOOTHINGS", "FeatureMap", "FeatureMaps", "smoothed"]
-
-SMOOTHINGS: Final = (5, 13)
-"""Sides in pixels of the squares over which the bands are averaged."""
-MARGIN: Final = max(SMOOTHINGS) // 2
-"""Pixels around a region that these reach."""
+__all__ = ["FeatureMap", "FeatureMaps"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,15 +67,28 @@ class FeatureMap:
                 total += cells.float() * (row_weight * column_weight)
         return total.T
 
-    def answers(self, weights: Tensor, region: Region) -> Tensor:
-        """Return float32 (K, H, W) of a region: `weights` (K, C) times the features of each pixel."""
-        coarse = (weights @ self.values.float().flatten(1)).view(len(weights), *self.values.shape[1:])
-        if self.stride > 1:
-            coarse = functional.interpolate(
-                coarse[None], scale_factor=float(self.stride), mode="bilinear", align_corners=False
+    @property
+    def region(self) -> Region:
+        """What it covers, in pixels."""
+        height, width = self.values.shape[1:]
+        return Region(self.top, self.left, height * self.stride, width * self.stride)
+
+    def times(self, weights: Tensor) -> FeatureMap:
+        """Return weights (K, C) times the features of each cell, float32."""
+        values = (weights @ self.values.float().flatten(1)).view(len(weights), *self.values.shape[1:])
+        return FeatureMap(values, self.stride, self.top, self.left)
+
+    def enlarged(self, stride: int, region: Region) -> Tensor:
+        """Return float32 (C, h, w) of a region within this one at a finer stride, on whose grid it starts and ends."""
+        factor = self.stride // stride
+        values = self.values.float()
+        if factor > 1:
+            values = functional.interpolate(
+                values[None], scale_factor=float(factor), mode="bilinear", align_corners=False
             )[0]
-        row, column = region.top - self.top, region.left - self.left
-        return coarse[:, row : row + region.height, column : column + region.width]
+        height, width = region.height // stride, region.width // stride
+        row, column = (region.top - self.top) // stride, (region.left - self.left) // stride
+        return values[:, row : row + height, column : column + width]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,55 +100,50 @@ class FeatureMaps:
     region : Region
         In pixels.
     maps : tuple of FeatureMap
-        Each reaches a cell beyond the region, so that what is mixed at its edge is right.
-    bands : FeatureMap
-        The normalised pixels themselves, with a margin as wide as the widest smoothing needs.
+        The finest first; each reaches a cell beyond the region where it can, so that what is mixed at its edge is
+        right.
     """
 
     region: Region
     maps: tuple[FeatureMap, ...]
-    bands: FeatureMap
 
     @classmethod
-    def cut(cls, region: Region, maps: Sequence[FeatureMap], bands: FeatureMap) -> Self:
-        """Keep of larger maps what is needed for a region."""
-        row, column = region.top - MARGIN - bands.top, region.left - MARGIN - bands.left
-        height, width = region.height + 2 * MARGIN, region.width + 2 * MARGIN
-        values = bands.values[:, row : row + height, column : column + width].to(torch.float16)
-        about = FeatureMap(values.contiguous(), 1, region.top - MARGIN, region.left - MARGIN)
-        return cls(region, tuple(m.around(region) for m in maps), about)
+    def cut(cls, region: Region, maps: Sequence[FeatureMap]) -> Self:
+        """Keep of larger maps what is needed for a region; those of one resolution become one."""
+        together: dict[int, list[FeatureMap]] = {}
+        for one in sorted(maps, key=lambda m: m.stride):
+            together.setdefault(one.stride, []).append(one.around(region))
+        return cls(
+            region,
+            tuple(
+                FeatureMap(torch.cat([m.values for m in same]), stride, same[0].top, same[0].left)
+                for stride, same in together.items()
+            ),
+        )
 
     @property
     def nbytes(self) -> int:
         """Memory in bytes."""
-        return sum(m.values.nbytes for m in (*self.maps, self.bands))
-
-    def _all(self) -> list[FeatureMap]:
-        region = self.region
-        colours = FeatureMap(smoothed(self.bands.values, region.shape), 1, region.top, region.left)
-        return [*self.maps, colours]
+        return sum(m.values.nbytes for m in self.maps)
 
     def at(self, places: Tensor) -> Tensor:
         """Return float32 (N, D) at rows and columns (N, 2) within the region, int64."""
-        return torch.cat([m.at(places) for m in self._all()], dim=1)
+        return torch.cat([m.at(places) for m in self.maps], dim=1)
 
     def answers(self, weights: Tensor, constants: Tensor) -> Tensor:
         """Return float32 (K, H, W) of the region: weights (K, D) times the features, plus constants (K,)."""
-        total = constants[:, None, None].expand(-1, *self.region.shape).clone()
-        every = self._all()
-        parts = torch.split(weights, [len(m.values) for m in every], dim=1)
-        for part, one in zip(parts, every, strict=True):
-            total += one.answers(part, self.region)
-        return total
-
-
-def smoothed(bands: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Return float32 (3 B, H, W): the bands (B, H + 2 MARGIN, W + 2 MARGIN), and their means over squares."""
-    height, width = shape
-    values = bands.float()
-    result = [values[:, MARGIN : MARGIN + height, MARGIN : MARGIN + width]]
-    for side in SMOOTHINGS:
-        inset = MARGIN - side // 2
-        part = values[None, :, inset : inset + height + side - 1, inset : inset + width + side - 1]
-        result.append(functional.avg_pool2d(functional.avg_pool2d(part, (side, 1), 1), (1, side), 1)[0])
-    return torch.cat(result)
+        parts = torch.split(weights, [len(m.values) for m in self.maps], dim=1)
+        total = constants[:, None, None].expand(-1, *self.region.shape)
+        coarse: FeatureMap | None = None  # what those above a stride of 1 say, at a stride of 2
+        for one, part in zip(self.maps, parts, strict=True):
+            own = one.times(part)
+            if one.stride == 1:
+                total = total + own.enlarged(1, self.region)
+            elif coarse is None:
+                coarse = own
+            else:
+                # Enlarging to half the resolution first, all of them, and then once more costs a quarter.
+                coarse = FeatureMap(
+                    coarse.values + own.enlarged(coarse.stride, coarse.region), coarse.stride, coarse.top, coarse.left
+                )
+        return total if coarse is None else total + coarse.enlarged(1, self.region)

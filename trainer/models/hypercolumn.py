@@ -12,13 +12,13 @@ from torch.nn import functional
 from annotations.region import Region
 from trainer.models.backbone import Backbone, BackboneConfig, by_stride
 from trainer.models.blocks import check_input
-from trainer.models.feature_maps import MARGIN, SMOOTHINGS, FeatureMap, FeatureMaps
+from trainer.models.feature_maps import FeatureMap, FeatureMaps
 from trainer.plain import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["HALO", "WINDOW", "Hypercolumn", "HypercolumnConfig", "feature_maps", "feature_sizes"]
+__all__ = ["HALO", "WINDOW", "Hypercolumn", "HypercolumnConfig", "feature_maps", "map_sizes"]
 
 WINDOW: Final = 512
 """Side in pixels of the windows in which an image is seen; their grid is anchored at (0, 0)."""
@@ -28,6 +28,10 @@ HALO: Final = 64
 Less than it reaches (its coarsest maps see some 400 pixels far): more costs much and changes nothing that could be
 measured. So that the features of a pixel are the same whatever is asked for, the grid of windows is a fixed one.
 """
+
+
+_MEANS: Final = (2, 4)
+"""The bands are averaged over squares as well, of three times these sides in pixels, at these strides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,21 @@ class HypercolumnConfig:
             raise ConfigError(f"HypercolumnConfig.colours must be three bands, counted from 0, not {self.colours}")
 
 
-def feature_sizes(backbone: Backbone, bands: int) -> tuple[int, ...]:
-    """Return the channels of each map of `FeatureMaps`: the backbone's by resolution, the bands and their means."""
-    own = tuple(backbone.channels[i] for i in by_stride(backbone.strides))
-    return own + (bands,) * (1 + len(SMOOTHINGS))
+def map_sizes(backbone: Backbone, bands: int) -> tuple[tuple[int, int], ...]:
+    """Return the channels of each map of `feature_maps`, and as how many they count.
+
+    Any number of bands counts as three at the most: one that tells what the others do not would else be lost among
+    them.
+    """
+    strides = (1, *_MEANS, *backbone.strides)
+    sizes = ((bands, min(bands, 3)),) * (1 + len(_MEANS)) + tuple((n, n) for n in backbone.channels)
+    return tuple(sizes[i] for i in by_stride(strides))
 
 
 def feature_maps(
     backbone: Backbone, images: Tensor, colours: tuple[int, ...], outer: Region, region: Region
 ) -> FeatureMaps:
-    """Return the features of a region.
+    """Return the features of a region: the bands, their means over squares, and what the backbone sees.
 
     Parameters
     ----------
@@ -68,19 +77,18 @@ def feature_maps(
     outer : Region
         On the grid of the backbone's `multiple`.
     region : Region
-        At least `MARGIN` pixels inside of `outer`, or all of it: the mean colours at its border are then those of the
-        mirrored image.
+        Inside of it.
     """
-    maps = backbone(images[:, list(colours)])
-    grouped: dict[int, list[Tensor]] = {}
-    for i in by_stride(backbone.strides):
-        grouped.setdefault(backbone.strides[i], []).append(maps[i][0])
-    bands = FeatureMap(images[0], 1, outer.top, outer.left)
-    if region == outer:
-        wide = functional.pad(images, (MARGIN,) * 4, mode="reflect")[0]
-        bands = FeatureMap(wide, 1, outer.top - MARGIN, outer.left - MARGIN)
-    same_stride = [FeatureMap(torch.cat(same), stride, outer.top, outer.left) for stride, same in grouped.items()]
-    return FeatureMaps.cut(region, same_stride, bands)
+    seen = backbone(images[:, list(colours)])
+    maps = [(1, images)]
+    with torch.autocast(images.device.type, enabled=False):
+        for stride in _MEANS:
+            cells = functional.pad(functional.avg_pool2d(images, stride), (1, 1, 1, 1), mode="replicate")
+            maps.append((stride, functional.avg_pool2d(cells, 3, 1)))
+        maps += zip(backbone.strides, seen, strict=True)
+        # Half precision: ReLU6 and BatchNorm keep all features small, and what is kept of an image is mostly these.
+        found = [FeatureMap(values[0].half(), stride, outer.top, outer.left) for stride, values in maps]
+        return FeatureMaps.cut(region, found)
 
 
 class Hypercolumn(nn.Module):
@@ -112,7 +120,7 @@ class Hypercolumn(nn.Module):
         self.reach = HALO
         self.backbone = Backbone(BackboneConfig(decoder=config.decoder))
         self.multiple = self.backbone.multiple
-        features = sum(feature_sizes(self.backbone, in_channels))
+        features = sum(channels for channels, _ in map_sizes(self.backbone, in_channels))
         self.weights = nn.Parameter(torch.zeros(classes, features))
         self.constants = nn.Parameter(torch.zeros(classes))
 
@@ -124,7 +132,7 @@ class Hypercolumn(nn.Module):
         x : Tensor
             The image; H and W multiples of `multiple`.
         inner : tuple of slice, optional
-            Rows and columns that are wanted, with start and stop, `MARGIN` pixels inside or more.
+            Rows and columns that are wanted, with start and stop.
         """
         check_input(x, self.in_channels, self.multiple)
         outer = region = Region(0, 0, x.shape[-2], x.shape[-1])

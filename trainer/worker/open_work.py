@@ -269,6 +269,11 @@ class OpenWork:
         self.scheme = scheme
         self.learner.set_scheme(scheme, self.labels)
 
+    @property
+    def at_once(self) -> bool:
+        """Whether labels become a map at once, without training that a person would have to start."""
+        return self.config.live.method == "head"
+
     def take_notes(self) -> list[str]:
         """Return what was noticed since the last call, in sentences for people."""
         notes = [*self.notes, *self.kept.notes, *self.learner.take_notes()]

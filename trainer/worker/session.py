@@ -84,6 +84,7 @@ class LiveSession:
         self._open: OpenWork | None = None
         self._refused: protocol.Open | None = None
         self._mode = Mode.STOPPED
+        self._halted = False  # by the person, who then has to press Train
         self._whole = False  # the whole map was asked for: it comes first, then the mode goes on
         self._map: Mapping  # these three are of what is open
         self._pace: Pace
@@ -179,9 +180,10 @@ class LiveSession:
         self._tell.say("starting", "opening the orthophoto")
         self._open = work = OpenWork(message, self._threads)
         self._refused = None
-        self._mode, self._whole = Mode.STOPPED, False
+        self._mode, self._whole, self._halted = Mode.STOPPED, False, False
         self._map = Mapping(work.image.shape, work.config.predict.block)
         self._begin(work)
+        self._look(work)
         self._tell.opened(work)
 
     def _try_again(self, refused: protocol.Open, message: protocol.Message) -> None:
@@ -205,13 +207,15 @@ class LiveSession:
             case protocol.LabelsChanged():
                 regions = work.absorb(message.regions)
                 self._map.labels_changed(regions, message.revision, work.learner.step_count)
+                if self._mode is Mode.STOPPED and not self._halted and work.at_once:
+                    self._mode = Mode.TRAINING  # a map costs nothing: there is no need to ask for it
             case protocol.ViewChanged():
                 self._map.schedule.set_view(message.region.clipped(work.image.shape), message.pixels_per_dot)
-                work.learner.look_at(self._map.schedule.view_level)
+                self._look(work)
             case protocol.SetClasses():
                 work.set_scheme(scheme_of(message.classes))
             case protocol.Train():
-                self._mode, self._whole = Mode.TRAINING, False
+                self._mode, self._whole, self._halted = Mode.TRAINING, False, False
                 self._tell.say_anew()
                 work.learner.labels_arrived()
             case protocol.Pause():
@@ -225,8 +229,12 @@ class LiveSession:
             case protocol.Save():
                 self._saver.save(work, complete=False, always=True, about="Save")
 
+    def _look(self, work: OpenWork) -> None:
+        schedule = self._map.schedule
+        work.learner.look_at(schedule.view_level, schedule.view)
+
     def _halt(self, work: OpenWork, mode: Mode, message: protocol.Message) -> None:
-        self._mode, self._whole = mode, False
+        self._mode, self._whole, self._halted = mode, False, True
         if work.learner.step_count:
             self._begin_pass(work)
         self._saver.save(work, complete=False, about=type(message).__name__)
@@ -235,8 +243,8 @@ class LiveSession:
         config = from_plain(WorkConfig, message.config)  # before anything is moved
         keep_former(work.weights)
         work.restart(config)
-        work.learner.look_at(self._map.schedule.view_level)
         self._map.use_block(config.predict.block)
+        self._look(work)
         self._begin(work)
         self._tell.opened(work)
 
@@ -283,7 +291,7 @@ class LiveSession:
             return self._predict_everything(work)
         if training and not work.learner.ready:
             self._tell.say("waiting", work.why_waiting())
-            return False
+            return self._watched and work.learner.warm()
         if training and work.learner.steps_since_labels < self._rest_steps:
             self._tell.say("training", "training")
             self._train_and_predict(work)
@@ -318,7 +326,7 @@ class LiveSession:
         if work.learner.step_count == 0:
             ready = "ready: press Train" if work.learner.ready else "draw strokes of two classes, then press Train"
             self._tell.say("waiting" if rests else self._mode.value, work.why_waiting() if rests else ready)
-            return False
+            return self._watched and work.learner.warm()
         if self._mode is Mode.STOPPED:
             # Before the first pass the map in view, if any, is the one that was kept: none of its blocks is to be done.
             blocks = self._map.schedule.count(0, beyond_view=True) if self._map.current else (0, 0)

@@ -21,7 +21,9 @@ from napari_partialseg.session.worker_client import WorkerClient
 from trainer import protocol
 from trainer.config import LiveConfig, ModelConfig, PredictConfig, WorkConfig
 
-SMALL = WorkConfig(ModelConfig(width=4, levels=3), LiveConfig(crop=32, batch_size=4), predict=PredictConfig(block=128))
+SMALL = WorkConfig(
+    ModelConfig(width=4, levels=3), LiveConfig("network", crop=32, batch_size=4), predict=PredictConfig(block=128)
+)
 
 
 @pytest.fixture

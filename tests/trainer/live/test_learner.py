@@ -18,7 +18,7 @@ from trainer.live.pixels import BlockCache
 from trainer.normalisation import Normalisation
 from trainer.precision import choose_precision
 
-PLAIN = replace(CONFIG, augment=AugmentConfig(), live=LiveConfig(crop=32, batch_size=4, ema=0.8))
+PLAIN = replace(CONFIG, augment=AugmentConfig(), live=LiveConfig(method="network", crop=32, batch_size=4, ema=0.8))
 
 
 class Image:

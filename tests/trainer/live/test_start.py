@@ -69,11 +69,11 @@ def test_the_weights_that_ship_with_the_tool_are_small_and_whole():
     assert LiveConfig().start == "starter"
 
 
-def test_the_default_starts_from_them(tmp_path):
+def test_the_network_starts_from_them_unless_told_otherwise(tmp_path):
     work = make_work(tmp_path)
     sent = []
     session = LiveSession(sent.append)
-    session.handle(replace(work.message, config=to_plain(WorkConfig())))
+    session.handle(replace(work.message, config=to_plain(WorkConfig(live=LiveConfig("network")))))
     opened = next(m for m in sent if isinstance(m, protocol.Opened))
     assert opened.start == "starter"
     mine = session.learner.model.state_dict()["encoder.2.0.weight"]

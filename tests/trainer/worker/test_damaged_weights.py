@@ -15,7 +15,7 @@ from annotations.errors import PartialSegError
 from annotations.prediction.kept_map import KeptPrediction, load_prediction
 from annotations.region import Region
 from trainer import protocol
-from trainer.checkpoint import CheckpointError, load_checkpoint
+from trainer.checkpoint import FORMAT, CheckpointError, load_checkpoint
 from trainer.config import to_plain
 from trainer.worker.files import keep_former, load_work
 from trainer.worker.session import LiveSession
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_set_aside_and_said(work, name, damage):
 def test_a_newer_network_stays_until_one_starts_afresh(work):
     weights = trained(work)
     content = torch.load(weights / "best_model.pth")
-    torch.save({**content, "format": 2}, weights / "best_model.pth")
+    torch.save({**content, "format": FORMAT + 1}, weights / "best_model.pth")
     sent = []
     session = LiveSession(sent.append)
     for message in (work.message, protocol.Train()):

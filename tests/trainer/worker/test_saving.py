@@ -45,6 +45,7 @@ class Kept:
 
 class Learner:
     step_count = 5
+    can_save = True
 
     def __init__(self, crops=0):
         self.crops = crops

@@ -1,0 +1,217 @@
+"""The head on pretrained features in the worker: a map at once, without training, and back again from disk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from live_helpers import CONFIG, SHAPE, make_work
+
+from annotations.classes import ClassScheme
+from annotations.region import Region
+from trainer import protocol
+from trainer.checkpoint import load_checkpoint
+from trainer.config import LiveConfig, WorkConfig, to_plain
+from trainer.predict.command import Predict, make_map
+from trainer.worker.session import LiveSession
+
+HEAD = to_plain(WorkConfig(predict=CONFIG.predict))
+
+
+class Worker:
+    """A session, and what it says."""
+
+    def __init__(self, work, config=HEAD):
+        self.work = work
+        self.said = []
+        self.session = LiveSession(self.said.append)
+        self.session.handle(replace(work.message, config=config))
+
+    def draw(self, rows, columns, label, revision=1):
+        self.session.handle(protocol.LabelsChanged((self.work.draw(rows, columns, label),), revision))
+
+    def three_strokes(self):
+        for label in range(3):
+            self.draw((20, 60), (100 * label + 20, 100 * label + 60), label, label + 1)
+
+    def rest(self, most=400):
+        for _ in range(most):
+            if not self.session.work():
+                return
+        raise AssertionError("it does not come to rest")
+
+    def of(self, kind):
+        return [m for m in self.said if isinstance(m, kind)]
+
+    def agreement(self):
+        return (self.work.prediction() == self.work.truth).mean()
+
+
+@pytest.fixture
+def work(tmp_path):
+    return make_work(tmp_path)
+
+
+def test_a_map_comes_without_a_word(work):
+    worker = Worker(work)
+    opened = worker.of(protocol.Opened)[0]
+    assert (opened.model, opened.start, opened.step) == ("Linear head on pretrained features", "", 0)
+    worker.three_strokes()
+    worker.rest()
+    assert worker.agreement() > 0.9
+    assert [m for m in worker.of(protocol.Saved) if m.complete]
+    assert not worker.of(protocol.Problem)
+
+
+def test_one_class_is_not_a_map(work):
+    worker = Worker(work)
+    worker.draw((20, 60), (20, 60), 0)
+    worker.rest()
+    assert not worker.of(protocol.Tiles)
+    assert worker.of(protocol.Status)[-1].text.startswith("waiting for a second class")
+
+
+def test_once_stopped_strokes_wait_for_train(work):
+    worker = Worker(work)
+    worker.three_strokes()
+    worker.rest()
+    worker.session.handle(protocol.Stop())
+    worker.rest()
+    before = work.prediction()
+    worker.draw((120, 180), (20, 90), 2, 9)
+    worker.rest()
+    assert (work.prediction() == before).all()
+    worker.session.handle(protocol.Train())
+    worker.rest()
+    assert (work.prediction() != before).any()
+
+
+def test_the_view_comes_first_and_at_its_resolution(tmp_path):
+    work = make_work(tmp_path)
+    worker = Worker(work)
+    worker.session.handle(protocol.ViewChanged(Region(130, 260, 30, 30), 1.0))
+    worker.three_strokes()
+    worker.rest()
+    first = worker.of(protocol.Tiles)[0].tiles[0]
+    assert first.region.intersection(Region(130, 260, 30, 30)).height
+    assert {tile.revision for m in worker.of(protocol.Tiles) for tile in m.tiles} == {3}
+
+
+def test_what_was_learnt_is_there_again(work):
+    worker = Worker(work)
+    worker.three_strokes()
+    worker.rest()
+    step = worker.session.snapshot().step
+    worker.session.handle(protocol.Shutdown())
+    made = work.prediction()
+    path = work.folder / "weights" / "best_model.pth"
+    assert load_checkpoint(path).model.name == "hypercolumn"
+    again = Worker(work)
+    assert again.of(protocol.Opened)[0].step == step
+    again.session.handle(protocol.PredictAll())
+    again.rest()
+    assert (work.prediction() == made).mean() > 0.999
+
+
+def test_the_command_makes_the_map_that_was_shown(work):
+    worker = Worker(work)
+    worker.three_strokes()
+    worker.rest()
+    worker.session.handle(protocol.Shutdown())
+    target = work.folder / "map.tif"
+    make_map(Predict(work.folder / "weights" / "best_model.pth", work.folder / "field.tif", target))
+    with rasterio.open(target) as source:
+        assert (source.read(1) == work.prediction()).mean() > 0.999
+
+
+def test_a_network_that_was_trained_before_goes_on(work):
+    trained = Worker(work, to_plain(CONFIG))
+    trained.three_strokes()
+    trained.session.handle(protocol.Train())
+    for _ in range(60):
+        trained.session.work()
+    trained.session.handle(protocol.Shutdown())
+    step = trained.of(protocol.Saved)[-1].step
+    # An earlier version's project says nothing of a head.
+    config = {key: value for key, value in to_plain(CONFIG).items() if key != "head"}
+    config["live"] = {key: value for key, value in config["live"].items() if key != "method"}
+    again = Worker(work, config)
+    assert again.of(protocol.Opened)[0].step == step
+    assert again.of(protocol.Opened)[0].model == "UNet, width 4"
+    again.session.handle(protocol.StartAfresh(HEAD))
+    assert again.of(protocol.Opened)[-1].step == 0
+    again.three_strokes()
+    again.rest()
+    assert again.agreement() > 0.9
+    assert list((work.folder / "weights").glob("before_*.pth"))
+
+
+def test_choosing_a_network_keeps_the_head_that_was_saved(work):
+    worker = Worker(work)
+    worker.three_strokes()
+    worker.rest()
+    worker.session.handle(protocol.Shutdown())
+    again = Worker(work, to_plain(CONFIG))
+    assert again.of(protocol.Opened)[0].step == 0
+    assert "linear head on pretrained features" in again.of(protocol.Problem)[0].text
+    assert list((work.folder / "weights").glob("before_*.pth"))
+
+
+def test_a_network_cannot_start_from_a_head(work):
+    worker = Worker(work)
+    worker.three_strokes()
+    worker.rest()
+    worker.session.handle(protocol.Shutdown())
+    path = work.folder / "weights" / "best_model.pth"
+    kept = path.rename(work.folder / "head.pth")
+    config = replace(CONFIG, live=LiveConfig("network", start=str(kept), crop=32, batch_size=4))
+    said = []
+    session = LiveSession(said.append)
+    with pytest.raises(Exception, match=r"head.pth: is a linear head .* cannot start from"):
+        session.handle(replace(work.message, config=to_plain(config)))
+
+
+def test_classes_may_be_added_while_it_learns(work):
+    worker = Worker(work)
+    worker.three_strokes()
+    worker.rest()
+    classes = [*work.message.classes, {"name": "sand", "colour": "#ffffff", "key": ""}]
+    work.mask.set_scheme(ClassScheme.from_json(classes))
+    worker.session.handle(protocol.SetClasses(classes))
+    worker.rest()
+    assert worker.agreement() > 0.9
+    worker.draw((120, 180), (20, 80), 3, 4)
+    worker.rest()
+    assert (work.prediction() == 3).any()
+
+
+def test_pixels_without_data_are_left_out(tmp_path):
+    work = make_work(tmp_path, nodata_rows=90)
+    worker = Worker(work)
+    for label in range(3):
+        worker.draw((120, 170), (100 * label + 20, 100 * label + 60), label, label + 1)
+    worker.rest()
+    made = work.prediction()
+    assert (made[:90] == 255).all()
+    assert (made[90:] == work.truth[90:]).mean() > 0.85
+    assert made.shape == SHAPE
+
+
+def test_memory_that_runs_out_is_told_and_labels_stay(work, monkeypatch):
+    worker = Worker(work)
+
+    def full(*_):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr("trainer.head.features.FeatureSource.compute", full)
+    worker.three_strokes()
+    with pytest.raises(Exception, match="Memory ran out"):
+        worker.rest()
+    monkeypatch.undo()
+    worker.session.handle(protocol.Train())
+    worker.rest()
+    assert worker.agreement() > 0.9
+    assert np.array_equal(np.unique(work.prediction()), [0, 1, 2])
