@@ -15,7 +15,9 @@ from benchmarks._drivers import DirectDriver
 from benchmarks._forest import Forest
 from benchmarks._frozen_features import colours, lite0_features, starter_features
 from benchmarks._linear_head import LinearHead
-from trainer.config import LiveConfig, WorkConfig
+from trainer.backbone_weights import load_backbone
+from trainer.config import DeviceConfig, LiveConfig, WorkConfig
+from trainer.head.learner import HeadLearner
 from trainer.live.label_index import LabelIndex
 from trainer.live.learner import LiveLearner
 from trainer.live.pixels import BlockCache, Pyramid
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["AT_ONCE", "LEARNERS", "Contender", "enter"]
 
 LEARNERS = (
+    "head",
     "own names",
     "known names",
     "nothing",
@@ -46,12 +49,12 @@ LEARNERS = (
     "worker",
     "worker, known names",
 )
-"""Ours with class names that no weights know, with the names of the truth, and from random weights, in steps; the
-random forest; a linear head on frozen features, those of the starter and of EfficientNet-Lite0 or the latter alone; the
-worker in seconds."""
+"""The head on pretrained features, which is the default; the network with class names that no weights know, with the
+names of the truth, and from random weights, in steps; the random forest; a plain linear head on frozen features, those
+of the starter and of EfficientNet-Lite0 or the latter alone; the worker in seconds."""
 
 
-AT_ONCE = ("forest", "linear head", "linear head, Lite0")
+AT_ONCE = ("head", "forest", "linear head", "linear head, Lite0")
 """Those that are done with one fit, whatever the steps."""
 
 
@@ -115,6 +118,44 @@ class _Head:
         pass
 
 
+class _OwnHead:
+    """The head of the tool, as the worker fits it: at once."""
+
+    def __init__(self, image: Path, scheme: ClassScheme) -> None:
+        self._ortho = open_orthophoto(image)
+        self._image = BlockCache(self._ortho)
+        coarse = Pyramid(self._image)
+        self._labels = LabelIndex(self._image.shape, len(scheme))
+        colours = self._ortho.colour_bands
+        self._learner = HeadLearner(
+            load_backbone(),
+            lambda level: self._image if level == 0 else coarse.at(level),
+            self._labels,
+            scheme,
+            WorkConfig(),
+            Normalisation(*band_statistics(self._ortho)),
+            choose_precision(DeviceConfig(), threads_default=_threads()),
+            colours * 3 if len(colours) == 1 else colours,
+        )
+
+    def take(self, labels: NDArray[np.int8]) -> None:
+        self._learner.labels_arrived(self._labels.update(Region.whole(labels.shape), labels))
+
+    def advance(self, mark: float) -> None:
+        while self._learner.prepare(0):
+            pass
+
+    def map(self) -> Map:
+        return self._learner.snapshot().region(0, self._image, Region.whole(self._image.shape))
+
+    def close(self) -> None:
+        self._ortho.close()
+
+
+def _threads() -> int:
+    return int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
+
+
 class _Live:
     """The live learner alone, in steps: what it shows does not depend on how busy the machine is."""
 
@@ -122,15 +163,14 @@ class _Live:
         self._ortho = open_orthophoto(image)
         self._image = BlockCache(self._ortho)
         self._labels = LabelIndex(self._image.shape, len(scheme))
-        config = WorkConfig(live=LiveConfig(start=start, seed=seed))
-        threads = int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
+        config = WorkConfig(live=LiveConfig("network", start=start, seed=seed))
         self._learner = LiveLearner(
             self._image,
             self._labels,
             scheme,
             config,
             Normalisation(*band_statistics(self._ortho)),
-            choose_precision(config.device, threads_default=threads),
+            choose_precision(config.device, threads_default=_threads()),
             load_start(start),
             Pyramid(self._image),
         )
@@ -188,6 +228,8 @@ def enter(learner: str, ground: Ground, seed: int, folder: Path) -> Contender:
     image = folder / "ground.tif"
     _write(image, ground.pixels)
     scheme = ground.scheme(named="known" in learner)
+    if learner == "head":
+        return _OwnHead(image, scheme)
     if learner.startswith("worker"):
         return _Worker(image, folder / "work", scheme, seed)
     return _Live(image, scheme, "none" if learner == "nothing" else "starter", seed)

@@ -155,7 +155,7 @@ def measure(options: argparse.Namespace, say: Any = print) -> list[Run]:
     for seed in options.seeds:
         for policy in ["full" if options.full else "at once"] if options.at_once or options.full else options.policy:
             for start in options.start:
-                config = WorkConfig(live=LiveConfig(start=start, seed=seed))
+                config = WorkConfig(live=LiveConfig("network", start=start, seed=seed))
                 with tempfile.TemporaryDirectory(prefix="partialseg-") as name:
                     driver = open_driver(options.image, Path(name), scheme, config, viewer=options.viewer)
                     try:

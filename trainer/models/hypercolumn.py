@@ -32,6 +32,7 @@ measured. So that the features of a pixel are the same whatever is asked for, th
 
 _MEANS: Final = (2, 4)
 """The bands are averaged over squares as well, of three times these sides in pixels, at these strides."""
+_FEW_BANDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,23 @@ class HypercolumnConfig:
             raise ConfigError(f"HypercolumnConfig.colours must be three bands, counted from 0, not {self.colours}")
 
 
+def _products(bands: int) -> tuple[list[int], list[int]]:
+    """Return which bands are multiplied with which: each with itself, and of few each with the others."""
+    if bands > _FEW_BANDS:
+        return list(range(bands)), list(range(bands))
+    pairs = [(i, j) for i in range(bands) for j in range(i, bands)]
+    return [i for i, _ in pairs], [j for _, j in pairs]
+
+
 def map_sizes(backbone: Backbone, bands: int) -> tuple[tuple[int, int], ...]:
     """Return the channels of each map of `feature_maps`, and as how many they count.
 
     Any number of bands counts as three at the most: one that tells what the others do not would else be lost among
     them.
     """
-    strides = (1, *_MEANS, *backbone.strides)
-    sizes = ((bands, min(bands, 3)),) * (1 + len(_MEANS)) + tuple((n, n) for n in backbone.channels)
+    strides = (1, *_MEANS, _MEANS[0], *backbone.strides)
+    sizes = ((bands, min(bands, 3)),) * (1 + len(_MEANS)) + ((len(_products(bands)[0]), 3),)
+    sizes += tuple((n, n) for n in backbone.channels)
     return tuple(sizes[i] for i in by_stride(strides))
 
 
@@ -85,6 +95,9 @@ def feature_maps(
         for stride in _MEANS:
             cells = functional.pad(functional.avg_pool2d(images, stride), (1, 1, 1, 1), mode="replicate")
             maps.append((stride, functional.avg_pool2d(cells, 3, 1)))
+        # What lies between two other classes in colour has no line of its own: squares let a linear head bend.
+        one, other = _products(images.shape[1])
+        maps.append((_MEANS[0], maps[1][1][:, one] * maps[1][1][:, other]))
         maps += zip(backbone.strides, seen, strict=True)
         # Half precision: ReLU6 and BatchNorm keep all features small, and what is kept of an image is mostly these.
         found = [FeatureMap(values[0].half(), stride, outer.top, outer.left) for stride, values in maps]

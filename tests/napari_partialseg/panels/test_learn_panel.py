@@ -67,7 +67,7 @@ def test_a_configuration_that_is_shown_comes_back_whole(learn, config):
 
 def test_another_network_keeps_the_rest_of_the_configuration(learn, qtbot):
     model = ModelConfig("unetplusplus", 16, deep_supervision=True)
-    deep = WorkConfig(model=model, live=LiveConfig(lr=1e-3), device=DeviceConfig("cpu"))
+    deep = WorkConfig(model=model, live=LiveConfig("network", lr=1e-3), device=DeviceConfig("cpu"))
     learn.set_config(deep)
     learn._model.setCurrentText("UNet")
     learn._width.setCurrentText("32")
@@ -76,6 +76,29 @@ def test_another_network_keeps_the_rest_of_the_configuration(learn, qtbot):
         button(learn, "Start afresh with this network").click()
     wanted = replace(deep, model=ModelConfig("unet", 32))  # deep supervision is for UNet++ alone
     assert caught.args == [wanted]
+
+
+def test_only_what_matters_for_the_network_is_asked(learn, qtbot):
+    qtbot.addWidget(learn)
+    learn.show()
+    learn.set_config(WorkConfig())
+    assert learn._model.currentText() == "Pretrained features"
+    assert not learn._width.isVisible()
+    assert not learn._start.isVisible()
+    learn._model.setCurrentText("UNet++")
+    assert learn._width.isVisible()
+    assert learn._start.isVisible()
+    assert (learn.config().live.method, learn.config().model.name) == ("network", "unetplusplus")
+    learn._model.setCurrentText("Pretrained features")
+    assert learn.config().live.method == "head"
+
+
+def test_a_head_has_no_course_to_show(learn):
+    learn.show_opened(protocol.Opened("cpu", "bfloat16", "", 2, "Linear head on pretrained features", 3, ""))
+    assert "Linear head on pretrained features; on cpu, 2 threads, bfloat16" in shown(learn)
+    assert learn.plot.isHidden()
+    learn.show_opened(protocol.Opened("cpu", "bfloat16", "", 2, "UNet, width 16", 3, "starter"))
+    assert not learn.plot.isHidden()
 
 
 def test_nothing_can_be_pressed_before_an_orthophoto_is_open(learn):
@@ -144,6 +167,7 @@ def test_the_start_is_kept_and_shown(learn, start):
 
 
 def test_a_checkpoint_is_asked_for_and_a_change_of_mind_changes_nothing(learn, monkeypatch):
+    learn.set_config(WorkConfig(live=LiveConfig("network")))
     box = learn._start
     other = box.count() - 1
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
