@@ -100,8 +100,7 @@ def load_backbone_weights(path: Path = BACKBONE_PATH) -> BackboneWeights:
             int(content["steps"]),
             int(content["seed"]),
         )
-        with torch.device("meta"):
-            own = Backbone(weights.config).state_dict()
+        own = Backbone(weights.config).state_dict()  # small; the device "meta" would import half of torch for it
     except Exception as error:  # whatever stands in the place of what should be there
         raise CheckpointError(f"{path}: the backbone weights are incomplete ({error!s}). {_WAY_OUT}") from error
     if reason := misfit(weights.state_dict, own):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["FeatureSource", "windows_in"]
 
 _SAMPLE_SIDE: Final = 192  # pixels of a part of the image, for what is common in it ...
-_SAMPLE_PIXELS: Final = 25_000  # ... so many are taken in all
+_SAMPLE_PIXELS: Final = 12_000  # ... so many are taken in all
 
 
 def windows_in(region: Region, shape: tuple[int, int]) -> Iterator[Region]:
@@ -167,7 +167,7 @@ class FeatureSource:
         Places without data are passed over, unless there is nothing else.
         """
         source = self._source(level)
-        regions = sample_regions(source.shape, _SAMPLE_SIDE, per_axis=5)
+        regions = sample_regions(source.shape, _SAMPLE_SIDE, per_axis=4)
         parts, spare = [], []
         for number, region in enumerate(regions):
             rows, columns = np.nonzero(source.read_valid(region))

@@ -54,7 +54,7 @@ class _Level:
         """Measure what is common in the image."""
         sample = features.sample(level)
         self.scaling = measure_scaling(sample, features.sizes)
-        self.sample = sample[:: max(len(sample) // _SAMPLE, 1)].clone()
+        self.sample = sample[:: max(len(sample) // _SAMPLE, 1)].clone()  # of all places alike
 
 
 class HeadLearner:
