@@ -94,6 +94,7 @@ class LearnPanel(QWidget):
         figures.setHorizontalSpacing(4)
         figures.setVerticalSpacing(0)
         self._figures: dict[str, QLabel] = {}
+        self._headings: dict[str, QLabel] = {}
         for i, (name, title) in enumerate(
             (("step", "step"), ("rate", "steps/s"), ("loss", "loss"), ("score", "mIoU")),
         ):
@@ -103,7 +104,7 @@ class LearnPanel(QWidget):
                 label.setAlignment(Qt.AlignmentFlag.AlignCenter)
                 figures.addWidget(label, row, i)
             figures.setColumnStretch(i, 1)
-            self._figures[name] = value
+            self._figures[name], self._headings[name] = value, heading
         self._figures["score"].setToolTip("Against the truth mask, if one is loaded")
         # What must stay in sight whatever is scrolled; the dock lays it out below the sections.
         self.controls = QWidget()
@@ -263,7 +264,7 @@ class LearnPanel(QWidget):
             message.start, f", from {Path(message.start).name}"
         )
         self._device.setText(f"{message.model}{begun}; on {message.device}{threads}, {message.precision}")
-        self.plot.setVisible(message.start != "")  # what is fitted at once has no course to show
+        self._show_course(message.start != "")
         self._device.setToolTip(as_text(message.reason))
         self._figures["step"].setText(f"{message.step:,}")
         if message.step == 0:
@@ -271,6 +272,14 @@ class LearnPanel(QWidget):
             for name in ("loss", "rate"):
                 self._figures[name].setText("–")
             self._bar.show_blocks(0, 0, None)
+
+    def _show_course(self, trained: bool) -> None:
+        """Show how training goes on, unless what learns is fitted at once."""
+        self.plot.setVisible(trained)
+        self._headings["step"].setText("step" if trained else "fits")
+        for name in ("rate", "loss"):
+            self._headings[name].setVisible(trained)
+            self._figures[name].setVisible(trained)
 
     def show_progress(self, message: protocol.Progress) -> None:
         """Show figures, curve and how far the map is."""

@@ -324,7 +324,7 @@ class LiveSession:
     def _idle(self, work: OpenWork) -> bool:
         rests = self._mode is Mode.TRAINING
         if work.learner.step_count == 0:
-            ready = "ready: press Train" if work.learner.ready else "draw strokes of two classes, then press Train"
+            ready = "ready: press Train" if work.learner.ready else f"draw strokes of two classes{self._then(work)}"
             self._tell.say("waiting" if rests else self._mode.value, work.why_waiting() if rests else ready)
             return self._watched and work.learner.warm()
         if self._mode is Mode.STOPPED:
@@ -344,6 +344,9 @@ class LiveSession:
         text = "learnt these labels; waiting for new ones" if rests else "paused"
         self._tell.say("resting" if rests else "paused", text)
         return False
+
+    def _then(self, work: OpenWork) -> str:
+        return "" if work.at_once and not self._halted else ", then press Train"
 
     def _predict_everything(self, work: OpenWork) -> bool:
         self._tell.say("predicting", "predicting the whole image")
