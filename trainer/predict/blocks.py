@@ -7,7 +7,7 @@ agree. Memory grows with the block, not with the image. ``python -m trainer.pred
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -23,14 +23,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from trainer.live.pixels import PixelSource
     from trainer.normalisation import Normalisation
     from trainer.precision import Precision
 
     Read = Callable[[Region], NDArray[Any]]
     Block = tuple[Region, NDArray[np.uint8], NDArray[np.uint8]]
 
-__all__ = ["BlockPredictor", "outer_region", "predict_block", "predict_blocks", "read_with_halo"]
+__all__ = ["BlockPredictor", "Pixels", "outer_region", "predict_block", "predict_blocks", "read_with_halo"]
+
+
+class Pixels(Protocol):
+    """What prediction needs of an image."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return (h, w, bands) pixels of a region inside the image."""
 
 
 class BlockPredictor:
@@ -103,7 +113,7 @@ class BlockPredictor:
         """Whether it predicts at this resolution: at any, as the network was trained for it."""
         return True
 
-    def region(self, level: int, source: PixelSource, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def region(self, level: int, source: Pixels, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return classes and confidence, each uint8 of the region's shape; see `RegionPredictor`."""
         return predict_block(self, source.read, source.shape, region)
 
