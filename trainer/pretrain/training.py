@@ -55,7 +55,7 @@ class Pace:
     steps: int
     batch_size: int = 4
     crop: int = 224
-    encoder_lr: float = 2e-4
+    encoder_lr: float = 1e-4
     decoder_lr: float = 2e-3
     warmup: float = 0.1
     ema: float = 0.995

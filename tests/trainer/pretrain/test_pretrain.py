@@ -84,11 +84,16 @@ def test_the_same_seed_gives_the_same_weights(data, imagenet, capsys):
 
 
 def test_both_learn_and_the_statistics_of_imagenet_stay(data, imagenet):
-    assert main([*arguments(data, imagenet), "--encoder-lr", "0.01"]) == 0
-    made = load_backbone_weights(data / "made.pth").state_dict
     before = from_tensorflow_port(torch.load(imagenet, weights_only=True))
+    blends = {}
+    for blend in (0, 0.5, 1):
+        assert main([*arguments(data, imagenet), "--encoder-lr", "0.01", "--blend", str(blend)]) == 0
+        blends[blend] = made = load_backbone_weights(data / "made.pth").state_dict
     for name in ("stem.0.weight", "stages.6.0.project.0.weight"):
-        assert not torch.equal(made[f"encoder.{name}"], before[name].half())
+        was, half, became = (blends[blend][f"encoder.{name}"].float() for blend in (0, 0.5, 1))
+        assert torch.equal(was, before[name].half().float())
+        assert not torch.equal(became, was)
+        torch.testing.assert_close(half, (was + became) / 2, atol=1e-3, rtol=1e-3)
     assert torch.equal(made["encoder.stem.1.running_mean"], before["stem.1.running_mean"].half())
     assert made["decoder.0.mix.1.running_mean"].abs().max() > 0
 
@@ -109,6 +114,7 @@ def status(arguments):
         (["--steps", "0"], "steps"),
         (["--shares", "1", "2", "3"], "2 numbers"),
         (["--encoder-lr", "-1"], "encoder_lr"),
+        (["--blend", "1.5"], "blend"),
         (["--device", "cuda"], "CPU alone"),
     ],
 )
