@@ -238,12 +238,11 @@ def whole_pass(scene: Scene) -> dict[str, float]:
     seconds = time.perf_counter() - started
     height, width = session.opened_image.ortho.shape
     block = session.worker.config.predict.block
-    margin = 2 * 112  # what a network of five levels reaches, on both sides
     weights = session.opened_image.project.files.weights.best
     scene.widget.client.send(protocol.Stop())
     QTest.qWait(500)
     told = subprocess.run(
-        [sys.executable, "-m", "benchmarks._bare_network", str(weights), str(block + margin)],
+        [sys.executable, "-m", "benchmarks._bare_network", str(weights), str(block)],
         capture_output=True,
         text=True,
         check=True,

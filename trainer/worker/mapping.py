@@ -93,7 +93,7 @@ class Mapping:
             # Counted from the first of them: where one stroke follows the other, the map must not wait for the last.
             return learner.step_count - self._news_step >= learner.first_guess_steps
         steps = learner.step_count - self.current.step
-        return self._view_done() and steps >= max(_PASS_STEPS, _PASS_GROWTH * learner.steps_since_labels)
+        return self.view_done and steps >= max(_PASS_STEPS, _PASS_GROWTH * learner.steps_since_labels)
 
     def knows(self, learner: Learner) -> bool:
         """Whether the pass has the learner's newest weights."""
@@ -108,6 +108,8 @@ class Mapping:
         """Note that all is predicted in this pass."""
         self._complete = self.current
 
-    def _view_done(self) -> bool:
+    @property
+    def view_done(self) -> bool:
+        """Whether this pass has predicted all that is in view, as finely as it is seen."""
         done, total = self.schedule.count(self.schedule.view_level, beyond_view=False)
         return done == total

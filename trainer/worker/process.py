@@ -90,7 +90,8 @@ def _run(session: LiveSession, inbox: Inbox, outbox: _Outbox) -> None:
                 outbox.send(protocol.Problem(str(error), detail=_origin(error), about=type(wish).__name__))
         try:
             work = session.work
-            gives_way = not crowd.full() and inbox.drawing  # among busy programs it would stand still
+            # Among busy programs it would stand still; and what a stroke changes in view is waited for.
+            gives_way = inbox.drawing and not session.urgent and not crowd.full()
             busy = not inbox.closed.is_set() and (polite.run(work) if gives_way else work())
         except PartialSegError as error:
             # A damaged part of the orthophoto, say: trying again at once would fail again, and again.

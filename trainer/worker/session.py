@@ -101,6 +101,14 @@ class LiveSession:
         return self._open is not None
 
     @property
+    def urgent(self) -> bool:
+        """Whether what is next takes a moment only, and is waited for: the view, where a fit is a map."""
+        work = self._open
+        if work is None or not work.at_once or self._mode is not Mode.TRAINING or not work.learner.ready:
+            return False
+        return not work.learner.steps_since_labels or not self._map.view_done
+
+    @property
     def learner(self) -> Learner:
         """What learns the orthophoto that is open.
 
