@@ -64,11 +64,10 @@ def _products(bands: int) -> tuple[list[int], list[int]]:
 def map_sizes(backbone: Backbone, bands: int) -> tuple[tuple[int, int], ...]:
     """Return the channels of each map of `feature_maps`, and as how many they count.
 
-    Any number of bands counts as three at the most: one that tells what the others do not would else be lost among
-    them.
+    All bands together count as one: one of them that tells what the others do not would else be lost among so many maps.
     """
     strides = (1, *_MEANS, _MEANS[0], *backbone.strides[_FIRST:])
-    sizes = ((bands, min(bands, 3)),) * (1 + len(_MEANS)) + ((len(_products(bands)[0]), 3),)
+    sizes = ((bands, 1),) * (1 + len(_MEANS)) + ((len(_products(bands)[0]), 1),)
     sizes += tuple((n, n) for n in backbone.channels[_FIRST:])
     return tuple(sizes[i] for i in by_stride(strides))
 
