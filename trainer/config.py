@@ -280,8 +280,8 @@ class HeadConfig:
     prior: float = 0.6
     """How far the map is corrected for classes being more or less common in the image than alike: 0 not at all, 1 as
     far as the head's own answers say."""
-    megabytes: int = 700
-    """Memory for features that are kept, in megabytes; what is in view needs about 15 for each 512 x 512 pixels."""
+    megabytes: int = 400
+    """Memory for features that are kept, in megabytes; what is in view needs about 12 for each 512 x 512 pixels."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""

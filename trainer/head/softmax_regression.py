@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["softmax_regression"]
 
@@ -40,18 +47,24 @@ def softmax_regression(
     """
     inputs = torch.cat([features, features.new_ones(len(features), 1)], dim=1)
     missing = torch.where(torch.bincount(classes, minlength=n_classes) > 0, 0.0, _NEVER).to(features)
-    with torch.enable_grad():
-        result = torch.zeros(n_classes, inputs.shape[1], device=features.device, requires_grad=True)
-        optimizer = torch.optim.LBFGS([result], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe")
+    wanted = functional.one_hot(classes, n_classes).to(features)
+    shape = n_classes, inputs.shape[1]
 
-        def loss() -> torch.Tensor:
-            optimizer.zero_grad()
-            entropy = functional.cross_entropy(inputs @ result.T + missing, classes, reduction="none")
-            value = (entropy * weights).sum() + penalty / 2 * (result[:, :-1] ** 2).sum()
-            value.backward()  # type: ignore[no-untyped-call]  # torch's stub
-            return value
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Return the loss and its gradient."""
+        present = torch.from_numpy(flat.reshape(shape)).to(features)
+        logs = (inputs @ present.T + missing).log_softmax(dim=1)
+        held = present.clone()
+        held[:, -1] = 0
+        value = -(weights * (logs * wanted).sum(1)).sum() + penalty / 2 * held.square().sum()
+        gradient = ((logs.exp() - wanted) * weights[:, None]).T @ inputs + penalty * held
+        return float(value), gradient.double().cpu().numpy().ravel()
 
-        optimizer.step(loss)  # type: ignore[no-untyped-call]
-    fitted = result.detach()
+    with torch.no_grad():
+        # scipy's: torch's own imports its compiler for the first step, for more than a second.
+        found = minimize(
+            loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": iterations}
+        )
+    fitted = torch.from_numpy(found.x.reshape(shape)).to(features)
     fitted[:, -1] += missing
     return fitted

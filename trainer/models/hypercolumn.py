@@ -64,7 +64,7 @@ def _products(bands: int) -> tuple[list[int], list[int]]:
 def map_sizes(backbone: Backbone, bands: int) -> tuple[tuple[int, int], ...]:
     """Return the channels of each map of `feature_maps`, and as how many they count.
 
-    All bands together count as one: one of them that tells what the others do not would else be lost among so many maps.
+    All bands together count as one: a band that tells what the others do not would else be lost among so many maps.
     """
     strides = (1, *_MEANS, _MEANS[0], *backbone.strides[_FIRST:])
     sizes = ((bands, 1),) * (1 + len(_MEANS)) + ((len(_products(bands)[0]), 1),)
@@ -90,19 +90,37 @@ def feature_maps(
     region : Region
         Inside of it.
     """
-    seen = backbone(images[:, list(colours)])
-    maps = [(1, images)]
+    seen = backbone(images[:, list(colours)] if colours != tuple(range(images.shape[1])) else images)
+    # Half the memory of float32, of which what is kept of an image is mostly made.
+    kept = seen[0].dtype if seen[0].dtype == torch.bfloat16 else torch.float16
     with torch.autocast(images.device.type, enabled=False):
-        for stride in _MEANS:
-            cells = functional.pad(functional.avg_pool2d(images, stride), (1, 1, 1, 1), mode="replicate")
-            maps.append((stride, functional.avg_pool2d(cells, 3, 1)))
-        # What lies between two other classes in colour has no line of its own: squares let a linear head bend.
-        one, other = _products(images.shape[1])
-        maps.append((_MEANS[0], maps[1][1][:, one] * maps[1][1][:, other]))
-        maps += zip(backbone.strides[_FIRST:], seen[_FIRST:], strict=True)
-        # Half precision: ReLU6 and BatchNorm keep all features small, and what is kept of an image is mostly these.
-        found = [FeatureMap(values[0].half(), stride, outer.top, outer.left) for stride, values in maps]
+        found = _of_bands(images[0], outer, region, kept)
+        for values, stride in zip(seen[_FIRST:], backbone.strides[_FIRST:], strict=True):
+            found.append(FeatureMap(values[0].to(kept), stride, outer.top, outer.left))
         return FeatureMaps.cut(region, found)
+
+
+def _of_bands(image: Tensor, outer: Region, region: Region, kept: torch.dtype) -> list[FeatureMap]:
+    """Return the bands, their means, and products of means: of a region, and a little around it."""
+    step = _MEANS[-1]
+    wide = Region.from_bounds(
+        (region.top - outer.top) // step * step - 2 * step,
+        (region.left - outer.left) // step * step - 2 * step,
+        -(-(region.bottom - outer.top) // step) * step + 2 * step,
+        -(-(region.right - outer.left) // step) * step + 2 * step,
+    ).clipped((outer.height, outer.width))
+    bands = image[:, *wide.slices].contiguous()
+    top, left = outer.top + wide.top, outer.left + wide.left
+    found = [FeatureMap(bands.half(), 1, top, left)]
+    for stride in _MEANS:
+        cells = functional.pad(functional.avg_pool2d(bands[None], stride), (1, 1, 1, 1), mode="replicate")
+        mean = functional.avg_pool2d(cells, 3, 1)[0]
+        found.append(FeatureMap(mean.to(kept), stride, top, left))
+        if stride == _MEANS[0]:
+            # What lies between two other classes in colour has no line of its own: squares let a linear head bend.
+            one, other = _products(len(bands))
+            found.append(FeatureMap((mean[one] * mean[other]).to(kept), stride, top, left))
+    return found
 
 
 class Hypercolumn(nn.Module):
