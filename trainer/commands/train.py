@@ -40,18 +40,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Train:
-    """Train a project's network on its labels, then predict the whole image.
+    """Learn a project's labels, then predict the whole image.
 
-    Goes on from the weights that the project has. Weights and map are kept in the project: the viewer, opened
-    on it afterwards, goes on from there. Ctrl+C saves what is learnt and ends.
+    With what the project has chosen: the head on pretrained features, or a network, which goes on from the weights
+    that the project has. Weights and map are kept in the project: the viewer, opened on it afterwards, goes on from
+    there. Ctrl+C saves what is learnt and ends.
     """
 
     project: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PROJECT")]
     """The project's folder (NAME.partialseg), or the orthophoto beside it. No viewer may have it open."""
     steps: Annotated[int, tyro.conf.arg(metavar="N")] = REST_STEPS
-    """Training steps; by default as many as the viewer makes before it rests."""
+    """Training steps of a network; by default as many as the viewer makes before it rests. The head is done with
+    one."""
     minutes: Annotated[float | None, tyro.conf.arg(metavar="M", help_behavior_hint="(optional)")] = None
-    """Train no longer than this; the prediction comes after it."""
+    """Train a network no longer than this; the prediction comes after it."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,9 @@ class _Run:
             case protocol.Opened():
                 self.opened, self.step = message, message.step
                 self.progress = TrainProgress(self.command.steps, message.step)
-                start = f"step {message.step:,}" if message.step else f"start: {message.start}"
-                self.progress.say(f"{message.model} on {message.device}, {message.precision}, {start}")
+                start = f", start: {message.start}" if message.start else ""
+                start = f", step {message.step:,}" if message.step else start
+                self.progress.say(f"{message.model} on {message.device}, {message.precision}{start}")
             case protocol.Status():
                 self.state, self.text = message.state, message.text
             case protocol.Problem():
