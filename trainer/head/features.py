@@ -7,6 +7,8 @@ in view or which part is asked for, and a map on the screen and an exported one 
 from __future__ import annotations
 
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,6 +20,7 @@ from trainer.predict.blocks import outer_region, read_with_halo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureSource", "windows_in"]
 
+_AT_ONCE: Final = 2  # windows
 _SAMPLE_SIDE: Final = 192  # pixels of a part of the image, for what is common in it ...
 _SAMPLE_PIXELS: Final = 12_000  # ... so many are taken in all
 
@@ -76,6 +80,8 @@ class FeatureSource:
         self._colours = colours
         self._limit = megabytes * 1_000_000
         self._held = 0
+        self._begun: dict[tuple[int, Region], Future[FeatureMaps]] = {}
+        self._pool: ThreadPoolExecutor | None = None
         self._view: tuple[int, frozenset[Region]] = (0, frozenset())
         self._kept: OrderedDict[tuple[int, Region], FeatureMaps] = OrderedDict()
         self.sizes = map_sizes(backbone, normalisation.bands)
@@ -101,7 +107,8 @@ class FeatureSource:
         if found is not None:
             self._kept.move_to_end(key)
             return found
-        found = self.compute(level, window)
+        begun = self._begun.pop(key, None)
+        found = self.compute(level, window) if begun is None else begun.result()
         self._keep(key, found)
         return found
 
@@ -138,22 +145,56 @@ class FeatureSource:
         size = next((kept.nbytes for kept in self._kept.values()), 0)
         if size * len(windows) > self._limit:
             return False
-        for window in sorted(windows):
-            if not self.known(level, window):
-                self.window(level, window)
-                return True
-        return False
+        missing = [window for window in sorted(windows) if not self.known(level, window)]
+        for window in missing[: _AT_ONCE + 1]:
+            self.ahead(level, window)
+        if missing:
+            self.window(level, missing[0])
+        return bool(missing)
 
-    @torch.no_grad()
     def compute(self, level: int, region: Region) -> FeatureMaps:
         """Return the features of any region inside the image, which are not kept."""
-        source = self._source(level)
-        multiple = self._backbone.multiple
-        pixels = read_with_halo(source.read, source.shape, region, HALO, multiple)
-        outer = outer_region(region, HALO, multiple)
-        images = self._normalised(pixels)
+        return self._seen_by_backbone(self._images(level, region), region)
+
+    def ahead(self, level: int, window: Region) -> None:
+        """Begin with a window that will be asked for soon, on a core that is free.
+
+        Two windows at once, a core each, are done in two thirds of the time that one after the other takes on both.
+        """
+        key = (level, window)
+        if self.device.type != "cpu" or torch.get_num_threads() < _AT_ONCE or key in self._kept or key in self._begun:
+            return
+        if len(self._begun) > _AT_ONCE:  # one of them is being waited for
+            oldest = next(iter(self._begun))
+            if not self._begun[oldest].done():
+                return
+            self._keep(oldest, self._begun.pop(oldest).result())  # it was not asked for after all
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_AT_ONCE, "features", torch.set_num_threads, (1,))
+        self._begun[key] = self._pool.submit(self._seen_by_backbone, self._images(level, window), window)
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Use one core only while windows are computed on the others: threads that share a core wait for each other."""
+        threads = torch.get_num_threads()
+        if not any(not future.done() for future in self._begun.values()) or threads == 1:
+            yield
+            return
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+    @torch.no_grad()
+    def _seen_by_backbone(self, images: Tensor, region: Region) -> FeatureMaps:
+        outer = outer_region(region, HALO, self._backbone.multiple)
         with self._precision.autocast():
             return feature_maps(self._backbone, images, self._colours, outer, region)
+
+    def _images(self, level: int, region: Region) -> Tensor:
+        source = self._source(level)
+        return self._normalised(read_with_halo(source.read, source.shape, region, HALO, self._backbone.multiple))
 
     def _normalised(self, pixels: NDArray[Any]) -> Tensor:
         if pixels.dtype not in (np.uint8, np.uint16, np.float32):

@@ -12,8 +12,6 @@ from trainer.head.linear_head import chosen_pixels
 from trainer.models.hypercolumn import WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -84,6 +82,8 @@ class LabelledFeatures:
 
     def collect(self) -> None:
         """Take the features of the labelled pixels of one more window."""
+        for following in self._missing[:3]:
+            self._features.ahead(self._level, following)
         window = self._missing.pop(0)
         inside = np.flatnonzero(
             (self._places >= (window.top, window.left)).all(1) & (self._places < (window.bottom, window.right)).all(1)
@@ -109,8 +109,3 @@ class LabelledFeatures:
             return None
         at = torch.from_numpy(np.searchsorted(self._known_keys, keys[have]))
         return self._known[at.to(self._known.device)], torch.from_numpy(classes).to(self._known.device)
-
-    @property
-    def windows(self) -> Iterator[Region]:
-        """The windows whose features are still missing."""
-        return iter(self._missing)

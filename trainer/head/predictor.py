@@ -40,9 +40,18 @@ class HeadPredictor:
         """Whether there is a head for this resolution."""
         return level in self._heads
 
+    def ahead(self, level: int, region: Region) -> None:
+        """Begin with what a region will need, see `RegionPredictor`."""
+        for window in windows_in(region, self._features.shape(level)):
+            self._features.ahead(level, window)
+
     @torch.inference_mode()
     def region(self, level: int, source: PixelSource, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return classes and confidence, each uint8 of the region's shape; see `RegionPredictor`."""
+        with self._features.sharing():
+            return self._region(level, source, region)
+
+    def _region(self, level: int, source: PixelSource, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         head = self._heads[level]
         classes, confidence = np.empty(region.shape, np.uint8), np.empty(region.shape, np.uint8)
         for window in windows_in(region, source.shape):

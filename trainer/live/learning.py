@@ -35,6 +35,9 @@ class RegionPredictor(Protocol):
             In its pixels, inside of it.
         """
 
+    def ahead(self, level: int, region: Region) -> None:
+        """Take note that `region` will be asked for this next, where it can be begun with meanwhile."""
+
     def can(self, level: int) -> bool:
         """Whether it was prepared for this resolution, see `Learner.prepare`."""
 

@@ -113,6 +113,9 @@ class BlockPredictor:
         """Whether it predicts at this resolution: at any, as the network was trained for it."""
         return True
 
+    def ahead(self, level: int, region: Region) -> None:
+        """Do nothing: one block at a time keeps every core busy."""
+
     def region(self, level: int, source: Pixels, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return classes and confidence, each uint8 of the region's shape; see `RegionPredictor`."""
         return predict_block(self, source.read, source.shape, region)

@@ -11,6 +11,8 @@ import numpy as np
 from annotations.region import Region
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["TileJob", "TileSchedule", "level_for"]
@@ -115,7 +117,7 @@ class TileSchedule:
         self._pass += 1
         return self._pass
 
-    def next(self, level: int, *, beyond_view: bool) -> TileJob | None:
+    def next(self, level: int, *, beyond_view: bool, after: Sequence[TileJob] = ()) -> TileJob | None:
         """Return what is due in this pass, or None when all is done.
 
         Parameters
@@ -124,10 +126,14 @@ class TileSchedule:
             The resolution to predict at: the image is halved this many times.
         beyond_view : bool
             Whether tiles out of view are wanted too, once those in view are done: the nearest first.
+        after : sequence of TileJob
+            What will have been done by then.
         """
         if self._pass == NEVER:
             return None
         due = self._due(level)
+        for job in after:
+            due[self._tiles(job.region)] = False
         rows, columns = self._view_tiles()
         chosen = self._first_wanted(due, rows, columns) or self._longest_waiting(due, rows, columns)
         if chosen is None and beyond_view:

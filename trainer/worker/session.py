@@ -35,6 +35,7 @@ __all__ = ["REST_STEPS", "LiveSession", "Mode"]
 
 REST_STEPS = 3000
 """Without new labels, training rests after this many steps."""
+_AHEAD = 2  # blocks that are begun while one is predicted
 
 
 class Mode(Enum):
@@ -369,17 +370,29 @@ class LiveSession:
     def _next_job(self, work: OpenWork, *, view_first: bool) -> bool:
         """Predict one job at full resolution, or first, at the resolution of the view, what is in view."""
         current, schedule = self._map.current, self._map.schedule
-        job = schedule.next(schedule.view_level, beyond_view=False) if view_first else None
-        job = job or schedule.next(0, beyond_view=True)
+        job = self._following([], view_first=view_first)
         if job is None or current is None:
             self._report(work, schedule.count(0, beyond_view=True), last=True)
             return False
         if not current.predictor.can(job.level):
             self._prepare(work, job.level)
             return True
+        known = [job]
+        for _ in range(_AHEAD):
+            after = self._following(known, view_first=view_first)
+            if after is None:
+                break
+            known.append(after)
+            current.predictor.ahead(after.level, after.region.shrunk(1 << after.level))
         self._predict(work, current, job)
         self._report(work, schedule.count(0, beyond_view=True))
         return True
+
+    def _following(self, known: list[TileJob], *, view_first: bool) -> TileJob | None:
+        """Return what comes after jobs that are known, the view at its resolution first where that is wanted."""
+        schedule = self._map.schedule
+        job = schedule.next(schedule.view_level, beyond_view=False, after=known) if view_first else None
+        return job or schedule.next(0, beyond_view=True, after=known)
 
     def _prepare(self, work: OpenWork, level: int) -> None:
         """Do a slice of what is missing for a resolution; where the pass is of before, begin another."""

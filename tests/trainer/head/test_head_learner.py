@@ -74,6 +74,13 @@ def learner_of(pixels, config=None, scheme=SCHEME, colours=(0, 1, 2), precision=
     return learner, labels, image
 
 
+def source_of(pixels, megabytes=400):
+    image = BlockCache(Picture(pixels))
+    normalisation = Normalisation((70.0,) * 3, (40.0,) * 3)
+    backbone = folded(load_backbone(), PRECISION)
+    return FeatureSource(backbone, lambda level: image, normalisation, PRECISION, (0, 1, 2), megabytes), image
+
+
 def draw(learner, labels, region, label):
     labels.update(region, np.full(region.shape, label, np.int8))
     learner.labels_arrived(region.height * region.width)
@@ -258,11 +265,7 @@ def test_another_scheme_keeps_what_labels_say():
 
 def test_memory_for_features_is_bounded_and_what_is_in_view_stays():
     pixels, _ = stripes((1100, 1600))
-    image = BlockCache(Picture(pixels))
-    normalisation = Normalisation((70.0,) * 3, (40.0,) * 3)
-    source = FeatureSource(
-        folded(load_backbone(), PRECISION), lambda level: image, normalisation, PRECISION, (0, 1, 2), megabytes=32
-    )
+    source, image = source_of(pixels, 32)
     windows = [Region(512 * r, 512 * c, 512, 512).clipped(image.shape) for r in range(3) for c in range(4)]
     source.look_at(0, Region(600, 600, 100, 100))
     for window in windows:
@@ -296,3 +299,23 @@ def test_half_precision_shows_nearly_the_same():
         fit(learner)
         maps.append(shown(learner, image)[0])
     assert (maps[0] == maps[1]).mean() > 0.98
+
+
+def test_windows_begun_beforehand_are_those_that_are_asked_for():
+    pixels, _ = stripes((560, 1100))
+    plain, image = source_of(pixels)
+    hasty, _ = source_of(pixels)
+    windows = [Region(0, 512 * c, 512, 512).clipped(image.shape) for c in range(3)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for window in windows:
+            hasty.ahead(0, window)
+        with hasty.sharing():
+            found = [hasty.window(0, window) for window in windows]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    for window, maps in zip(windows, found, strict=True):
+        for one, other in zip(maps.maps, plain.window(0, window).maps, strict=True):
+            assert torch.allclose(one.values.float(), other.values.float(), atol=1e-2)

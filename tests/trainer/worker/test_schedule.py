@@ -135,3 +135,17 @@ def test_the_resolution_follows_the_view_and_never_shrinks_the_image_to_nothing(
     assert level_for(1000.0, (9000, 9000)) == 4
     assert level_for(float("inf"), (9000, 9000)) == level_for(float("nan"), (9000, 9000)) == 0
     assert level_for(8.0, (600, 4000)) == 1
+
+
+def test_what_comes_after_is_what_comes_once_it_is_done():
+    ahead, plain = (TileSchedule((512, 768), 128) for _ in range(2))
+    for schedule in (ahead, plain):
+        schedule.set_view(Region(100, 100, 200, 200))
+        schedule.begin_pass()
+    known = []
+    while (job := ahead.next(0, beyond_view=True, after=known)) is not None:
+        known.append(job)
+    for job in known:
+        assert plain.next(0, beyond_view=True) == job
+        plain.done(job)
+    assert plain.next(0, beyond_view=True) is None
