@@ -94,6 +94,11 @@ class SharedFiles:
         """Its confidence (`SharedArray`)."""
         return self.folder / "confidence.u8"
 
+    @property
+    def statistics(self) -> Path:
+        """Mean and deviation of the orthophoto's bands (`annotations.images.statistics`)."""
+        return self.folder / "statistics.json"
+
 
 @dataclass(frozen=True, slots=True)
 class WeightFiles:

@@ -13,10 +13,11 @@ from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
 from annotations.images.band_roles import BandRoles
 from annotations.images.orthophoto import open_orthophoto
-from annotations.images.statistics import band_statistics
+from annotations.images.statistics import kept_statistics
 from annotations.prediction.kept_map import KeptPrediction
 from annotations.prediction.shared_array import SharedArray
 from annotations.project.sweeping import sweep_places
+from annotations.project_files import SharedFiles
 from annotations.region import Region
 from annotations.store.mask import SparseMask
 from trainer.backbone_weights import load_backbone
@@ -108,7 +109,9 @@ class OpenWork:
         self.kept = KeptPrediction(message.keep, shape)
         self.weights = Path(message.weights)
         sweep_places(self.weights, Path(message.keep))  # a worker that was killed while it saved
-        self.normalisation = Normalisation(*band_statistics(self.ortho))
+        self.normalisation = Normalisation(
+            *kept_statistics(self.ortho, SharedFiles(Path(message.prediction).parent).statistics)
+        )
         self.precision: Precision = choose_precision(self.config.device, threads_default=threads)
         free = self.precision.device.type == "cpu" and not self.config.device.threads and threads > 1
         self.governor = ThreadGovernor(torch.get_num_threads(), torch.set_num_threads) if free else None
