@@ -12,6 +12,7 @@ from qtpy.QtTest import QTest
 from annotations.errors import PartialSegError
 from annotations.scores import class_iou, mean_iou
 from annotations.simulation.sampling import paint_stroke, simulate_strokes
+from trainer import protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,6 +214,7 @@ def _open_again(scene: Scene, session: Session, script: Script) -> tuple[bool, b
     saved: list[Any] = []
     session.worker.saved.connect(saved.append)
     widget.board.learn.pause.emit()
+    widget.client.send(protocol.Save())  # what was saved already is told only where it is asked for
     wait_until(lambda: saved, 60, "the network to be saved")
     labels, prediction = np.array(session.opened_image.labels), np.array(session.opened_image.prediction)
     folder = session.opened_image.project.folder

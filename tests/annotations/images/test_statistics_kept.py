@@ -12,11 +12,20 @@ from rasterio import Affine
 from annotations.images.orthophoto import open_orthophoto
 from annotations.images.statistics import band_statistics, kept_statistics
 
+PLACE = Affine(0.5, 0, 10, 0, -0.5, 20)
+
 
 def write(path, seed):
     pixels = np.random.default_rng(seed).integers(0, 255, (3, 60, 80)).astype(np.uint8)
     with rasterio.open(
-        path, "w", driver="GTiff", height=60, width=80, count=3, dtype="uint8", transform=Affine(0.5, 0, 10, 0, -0.5, 20)
+        path,
+        "w",
+        driver="GTiff",
+        height=60,
+        width=80,
+        count=3,
+        dtype="uint8",
+        transform=Affine(0.5, 0, 10, 0, -0.5, 20),
     ) as file:
         file.write(pixels)
 
