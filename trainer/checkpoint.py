@@ -48,6 +48,7 @@ FORMAT: Final = 2
 """The newest that is read and written; a UNet or UNet++ is written as format 1, which earlier versions read too."""
 _WRAPPERS: Final = ("module.", "_orig_mod.")
 _MAX_BANDS: Final = 65_535
+_FEW_BANDS: Final = 256
 
 
 class CheckpointError(PartialSegError):
@@ -136,11 +137,13 @@ class Checkpoint:
     def misfit(self) -> str:
         """Say why the weights do not fit the network that the checkpoint names; "" where they do.
 
-        Nothing is allocated for it, however large that network is.
+        Next to nothing is allocated for it, however large that network is.
         """
         if not 1 <= self.in_channels <= _MAX_BANDS:
             return f"the checkpoint is for images of {self.in_channels} bands: it is damaged. Train anew."
-        with torch.device("meta"):
+        # On the device "meta" nothing is allocated, but torch imports half of itself first, for more than a second.
+        small = isinstance(self.model, HypercolumnConfig) and self.in_channels <= _FEW_BANDS
+        with torch.device("cpu" if small else "meta"):
             own = build_model(self.model, self.in_channels, len(self.scheme)).state_dict()
         reason = misfit(dict(self.state_dict), own)
         if reason:

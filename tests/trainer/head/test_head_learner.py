@@ -319,3 +319,18 @@ def test_windows_begun_beforehand_are_those_that_are_asked_for():
     for window, maps in zip(windows, found, strict=True):
         for one, other in zip(maps.maps, plain.window(0, window).maps, strict=True):
             assert torch.allclose(one.values.float(), other.values.float(), atol=1e-2)
+
+
+def test_what_is_common_in_an_image_does_not_depend_on_the_cores():
+    pixels, _ = stripes((1000, 1100))
+    one, _ = source_of(pixels)
+    two, _ = source_of(pixels)
+    alone = one.sample(0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        shared = two.sample(0)
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.allclose(alone, shared, atol=2e-2)
+    assert torch.equal(alone, one.sample(0))
