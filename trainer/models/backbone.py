@@ -94,12 +94,12 @@ class Backbone(nn.Module):
                 before = after
             self.channels += tuple(after for _, after in _DECODED)
             self.strides += tuple(LITE0_STRIDES[skip] for skip, _ in _DECODED)
-        self.shift: Tensor
-        self.register_buffer("shift", (torch.tensor(_MEAN).view(3, 1, 1) - 127) / 128, persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the maps (B, C, h, w) of an image (B, 3, H, W): red, green, blue, each of mean 0 and deviation 1."""
-        maps: list[Tensor] = self.encoder(x * (_DEVIATION / 128) + self.shift)
+        # No buffer: a network brought to half precision would round it, and another one not.
+        shift = x.new_tensor([(mean - 127) / 128 for mean in _MEAN]).view(3, 1, 1)
+        maps: list[Tensor] = self.encoder(x * (_DEVIATION / 128) + shift)
         if self.bridge is None:
             return maps
         y = self.bridge(maps[-1])
