@@ -136,6 +136,11 @@ class Labelling:
         self._filling = Filling(mask, fill, self._filled, keep, number, tool, origin)
         return self._filling
 
+    @property
+    def filling(self) -> bool:
+        """Whether something is being filled in, part by part."""
+        return self._filling is not None and not self._filling.done
+
     def _filled(self, edits: list[Edit], stroke: Stroke) -> None:
         self.journal.push_edits(edits)
         if stroke.origin != "drawn":

@@ -62,7 +62,7 @@ class LabelTracker(QObject):
         self._pressed = False
         self._settled = QSignalDebouncer(parent=self)
         self._settled.setTimeout(_SETTLE_MILLISECONDS)
-        self._settled.triggered.connect(self.look_for_changes)
+        self._settled.triggered.connect(self._look_later)
         # napari tells of an edit before it writes it, unless it was made with the mouse: look at it a moment later.
         self._told: tuple[Region, str] | None = None
         self._soon = QSignalDebouncer(parent=self)
@@ -118,6 +118,13 @@ class LabelTracker(QObject):
             self._settled.throttle()
             return
         self.tell(self._labelling.sync())
+
+    def _look_later(self) -> None:
+        """Look for changes once nothing is being filled in: what asks in between has the rest of it done at once."""
+        if self._labelling.filling:
+            self._settled.throttle()
+            return
+        self.look_for_changes()
 
     def tell(self, change: Change) -> None:
         """Draw a change anew where it is not drawn yet, and pass it on."""

@@ -102,3 +102,18 @@ def test_points_that_leave_the_image(widget, how):
     widget.session.labels.undo()
     assert len(points.data) == 0
     assert (on_disk(widget) == -1).all()
+
+
+def test_an_import_right_after_a_stroke_still_goes_part_by_part(widget, orthophoto, qtbot, monkeypatch):
+    monkeypatch.setattr(filling, "_PART", 64)
+    stroke(widget, (10, 20), (10, 20), 1)
+    turns = []
+
+    def look_again():
+        turns.append(int((widget.session.layers.labels.data >= 0).sum()))
+        widget.session.labels._tracker._settled.triggered.emit()  # as its timer does, a moment after the stroke
+
+    widget.session.labels.changed.connect(look_again)
+    bring_in(widget, orthophoto[1], qtbot)
+    assert len(turns) >= 12
+    assert turns == sorted(turns)
