@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from annotations.errors import PartialSegError
 from trainer.checkpoint import Checkpoint, versions
 from trainer.config import to_plain
 from trainer.head.features import FeatureSource
 from trainer.head.labelled_features import LabelledFeatures
-from trainer.head.linear_head import LinearHead, fit_head
+from trainer.head.linear_head import fit_head
 from trainer.head.predictor import HeadPredictor
 from trainer.head.scaling import Scaling, measure_scaling
 from trainer.models import HypercolumnConfig
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from annotations.classes import ClassScheme
     from annotations.region import Region
     from trainer.config import WorkConfig
+    from trainer.head.linear_head import LinearHead
     from trainer.imagery import Imagery
     from trainer.live.label_index import LabelIndex
     from trainer.live.pixels import PixelSource
@@ -233,6 +235,8 @@ class HeadLearner:
         """Return head and backbone as one network, for full resolution."""
         while self.prepare(0):
             pass
+        if 0 not in self._heads:
+            raise PartialSegError("There is no map to save without labels of two classes: draw some of another class.")
         head = self._heads[0]
         state = {
             f"backbone.{k}": v.half() if v.is_floating_point() else v for k, v in self._backbone.state_dict().items()
@@ -255,12 +259,11 @@ class HeadLearner:
         return {"step": self._step_count}
 
     def resume(self, checkpoint: Checkpoint, state: dict[str, Any] | None) -> list[str]:
-        """Take over the head of a checkpoint until there is a newer one."""
+        """Go on counting fits; the head itself is fitted anew when it is asked for.
+
+        The saved one may be of other labels or of classes in another order, and the map would be that of neither.
+        """
         self._step_count = checkpoint.step
-        weights, constants = checkpoint.state_dict["weights"], checkpoint.state_dict["constants"]
-        if weights.shape == (len(self._scheme), sum(channels for channels, _ in self._features.sizes)):
-            device = self._features.device
-            self._heads[0] = LinearHead(weights.float().to(device), constants.float().to(device))
         return []
 
     def set_scheme(self, scheme: ClassScheme, labels: LabelIndex) -> None:

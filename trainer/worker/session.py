@@ -397,8 +397,12 @@ class LiveSession:
     def _prepare(self, work: OpenWork, level: int) -> None:
         """Do a slice of what is missing for a resolution; where the pass is of before, begin another."""
         current = self._map.current
-        if not work.learner.prepare(level) and current is not None and not current.predictor.can(level):
-            self._begin_pass(work)
+        if work.learner.prepare(level) or current is None or current.predictor.can(level):
+            return
+        self._begin_pass(work)
+        if self._map.current is not None and not self._map.current.predictor.can(level):
+            self._whole = False
+            raise PartialSegError(f"The rest of the image cannot be predicted: {work.why_waiting()}.")
 
     def _predict(self, work: OpenWork, current: Pass, job: TileJob) -> None:
         tiles = predict_job(work, current, job)

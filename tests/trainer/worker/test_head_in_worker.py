@@ -11,6 +11,7 @@ import torch
 from live_helpers import CONFIG, SHAPE, make_work
 
 from annotations.classes import ClassScheme
+from annotations.errors import PartialSegError
 from annotations.region import Region
 from trainer import protocol
 from trainer.checkpoint import load_checkpoint
@@ -215,3 +216,21 @@ def test_memory_that_runs_out_is_told_and_labels_stay(work, monkeypatch):
     worker.rest()
     assert worker.agreement() > 0.9
     assert np.array_equal(np.unique(work.prediction()), [0, 1, 2])
+
+
+def test_labels_that_are_gone_end_in_a_word_and_not_in_a_loop(work):
+    worker = Worker(work)
+    worker.three_strokes()
+    worker.rest()
+    worker.session.handle(protocol.Shutdown())
+    for label in (1, 2):
+        work.draw((20, 60), (100 * label + 20, 100 * label + 60), -1)
+    again = Worker(work)
+    again.session.handle(protocol.PredictAll())
+    with pytest.raises(PartialSegError, match="cannot be predicted: waiting for a second class"):
+        again.rest()
+    again.rest()
+    again.draw((20, 60), (120, 160), 1, 2)
+    again.session.handle(protocol.Train())
+    again.rest()
+    assert set(np.unique(work.prediction())) == {0, 1}
