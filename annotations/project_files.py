@@ -11,7 +11,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ImageFiles", "ProjectFiles", "SharedFiles", "WeightFiles"]
+__all__ = ["HistoryFiles", "ImageFiles", "ProjectFiles", "SharedFiles", "WeightFiles"]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFiles:
+    """The labels of one orthophoto as they were at other times (`SnapshotStore`).
+
+    Parameters
+    ----------
+    folder : Path
+        "images/<id>/history" in the project; a file of JSON in it for each snapshot.
+    """
+
+    folder: Path
+
+    @property
+    def chunks(self) -> Path:
+        """What the snapshots hold, each content once, in files named by what is in them."""
+        return self.folder / "chunks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,26 @@ class ImageFiles:
     def made_by(self) -> Path:
         """What made the kept map, while it has no gaps (`MadeBy`)."""
         return self.folder / "prediction.json"
+
+    @property
+    def history(self) -> HistoryFiles:
+        """The labels as they were at other times."""
+        return HistoryFiles(self.folder / "history")
+
+    @property
+    def activity(self) -> Path:
+        """When somebody worked on it, a line of JSON for each minute or so (`ActivityLog`)."""
+        return self.folder / "activity.jsonl"
+
+    @property
+    def notes(self) -> Path:
+        """Notes pinned to places (`Notes`)."""
+        return self.folder / "notes.json"
+
+    @property
+    def left(self) -> Path:
+        """Where work was left: view, class, tool (`LeftOff`)."""
+        return self.folder / "left.json"
 
     @property
     def arrays(self) -> tuple[Path, ...]:

@@ -59,6 +59,14 @@ class Edit:
         values = (self.packed, self.old, self.new, self.old_strokes, self.new_strokes)
         return 200 + sum(v.nbytes for v in values if isinstance(v, np.ndarray))
 
+    @property
+    def count(self) -> int:
+        """How many pixels changed."""
+        if self.packed is None:
+            return self.region.height * self.region.width
+        bits = self.packed.dtype == np.uint8
+        return int(np.bitwise_count(self.packed).sum()) if bits else len(self.packed)
+
     def write(
         self, labels: NDArray[np.int8], strokes: NDArray[np.uint32], shadow: NDArray[np.uint8], *, back: bool
     ) -> None:

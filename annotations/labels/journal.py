@@ -11,12 +11,15 @@ import numpy as np
 from annotations.classes import UNLABELLED
 from annotations.labels.edits import TILE, Edit, Step, coded, decoded, make_edit
 from annotations.labels.filling import fill_tile
+from annotations.labels.restoring import restore_tile
 from annotations.region import Region
 from annotations.store.sparse_memory import sparse_zeros
 from annotations.store.strokes import Origin, Stroke
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from annotations.labels.restoring import Target
 
 __all__ = ["EditJournal"]
 
@@ -176,9 +179,13 @@ class EditJournal:
         """Fill in one tile, see `fill_tile`: an edit of a step that `push_edits` adds in the end."""
         return fill_tile(region, mask, n_classes, number, (self._labels, self._strokes, self._shadow))
 
-    def push_edits(self, edits: list[Edit]) -> None:
-        """Add a step of edits that are made already."""
-        self._add(Step(edits))
+    def restore(self, region: Region, target: Target) -> Edit | None:
+        """Restore one tile, see `restore_tile`: an edit of a step that `push_edits` adds in the end."""
+        return restore_tile(region, target, (self._labels, self._strokes, self._shadow))
+
+    def push_edits(self, edits: list[Edit], extra: Any = None) -> None:
+        """Add a step of edits that are made already, and what else changed with them."""
+        self._add(Step(edits, extra))
 
     def last(self, *, back: bool) -> Step | None:
         """Return the step that the next undo (`back`) or redo would take; None where there is none."""

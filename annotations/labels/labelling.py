@@ -16,6 +16,7 @@ from annotations.labels.placing import NewPoint, place_points
 from annotations.labels.points import PointSet
 from annotations.labels.reclassing import check_unused, keep_scheme, points_without
 from annotations.labels.removal import remove_strokes
+from annotations.labels.restoring import Recorded, Restoring, target_of
 from annotations.labels.step_saver import StepSaver
 from annotations.region import Region
 
@@ -89,7 +90,7 @@ class Labelling:
         self._saver = StepSaver(labels, strokes, store, lambda: self.points.to_json(), tell)
         self._tell = tell
         self._refused = False
-        self._filling: Filling | None = None
+        self._filling: Filling | Restoring | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -151,6 +152,44 @@ class Labelling:
         filling, self._filling = self._filling, None
         if filling is not None:
             filling.finish()
+
+    def begin_restoring(self, recorded: Recorded) -> Restoring:
+        """Give labels, stroke numbers and points back what they were, part by part as the caller goes on with it.
+
+        It is one step, as with `begin_filling`. Labels are taken for the classes of now by `match_classes`; a class
+        that has labels then and is gone comes back with the same step.
+
+        Raises
+        ------
+        LabelError
+            There would be too many classes; nothing is changed.
+        ProjectError
+            The classes could not be saved; nothing is changed.
+        """
+        self.sync()
+        before = self.scheme
+        target = target_of(recorded, before)
+        if target.matched.scheme != before:
+            keep_scheme(target.matched.scheme, before, self._project, self._store)
+            self.scheme = target.matched.scheme
+        change = None
+        if target.points.to_json() != self.points.to_json():
+            change = self.points.change_to(target.points)
+            self.points = target.points
+        schemes = None if self.scheme == before else (before, self.scheme)
+
+        def restored(edits: list[Edit]) -> None:
+            if edits or change or schemes:
+                self.journal.push_edits(edits, Also(change, schemes))
+
+        def keep(regions: tuple[Region, ...], records: list[Stroke]) -> None:
+            self._saver.save(regions, records, points=not regions and change is not None)
+
+        def restore(tile: Region) -> Edit | None:
+            return self.journal.restore(tile, target)
+
+        self._filling = Restoring(self.shape, restore, restored, keep, self.journal.reserve())
+        return self._filling
 
     def remove_origin(self, origin: str) -> tuple[int, Change]:
         """Un-label what came from an origin ("random", "imported") and nobody drew over; also under points."""
@@ -279,16 +318,14 @@ class Labelling:
         if step is None:
             return Change()
         also = step.extra if isinstance(step.extra, Also) else Also()
-        if also.schemes is not None:
-            target = also.schemes[0] if back else also.schemes[1]
-            try:
-                keep_scheme(target, self.scheme, self._project, self._store)
-            except PartialSegError as error:
-                self._tell(str(error))
-                if isinstance(error, LabelError):  # it will never go: do not bar the way to what is older
-                    self.journal.drop(back=back)
-                return Change()
-            self.scheme = target
+        target = None if also.schemes is None else also.schemes[0] if back else also.schemes[1]
+        # Classes that go have their labels until these are written over.
+        last = target is not None and bool(step.edits) and len(target) < len(self.scheme)
+        failed = self._follow_scheme(target) if target is not None and not last else None
+        if failed is not None:
+            if isinstance(failed, LabelError):  # it will never go: do not bar the way to what is older
+                self.journal.drop(back=back)
+            return Change()
         if back:
             self.journal.undo()
         else:
@@ -298,4 +335,16 @@ class Labelling:
             self.points.apply(also.points, back=back)
         regions = regions_of(step)
         self._saver.save(regions, [], points=also.points is not None)
+        if target is not None and last:
+            self._follow_scheme(target)  # where they cannot go, for labels of another image, they stay
         return Change(regions, points=also.points is not None, scheme=also.schemes is not None)
+
+    def _follow_scheme(self, target: ClassScheme) -> PartialSegError | None:
+        """Take other classes; return why they could not be taken, which is said."""
+        try:
+            keep_scheme(target, self.scheme, self._project, self._store)
+        except PartialSegError as error:
+            self._tell(str(error))
+            return error
+        self.scheme = target
+        return None

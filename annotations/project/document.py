@@ -104,7 +104,13 @@ def check_inside(folder: Path, ids: list[str]) -> None:
     places = [*files.folders]
     for image_id in ids:
         image = files.image(image_id)
-        places += [image.folder, files.shared(image_id).folder, *image.arrays]
+        places += [
+            image.folder,
+            files.shared(image_id).folder,
+            image.history.folder,
+            image.history.chunks,
+            *image.arrays,
+        ]
         places += [array / "c" for array in image.arrays]
     for place in places:
         where = os.path.realpath(place)

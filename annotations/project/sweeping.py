@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from annotations.disk.leftovers import this_system
-from annotations.project_files import ProjectFiles
+from annotations.project_files import ImageFiles, ProjectFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +62,9 @@ def _places(folder: Path) -> list[Path]:
     places = [folder, files.weights.folder]
     for room in (files.images, files.cache):
         places += [path for _, path in _entries(room) if path.is_dir() and not path.is_symlink()]
+    for place in [*places]:
+        kept = ImageFiles(place).history
+        places += [path for path in (kept.folder, kept.chunks) if path.is_dir()]
     arrays = [path for place in places for name, path in _entries(place) if name.endswith(".zarr")]
     for array in arrays:
         if not array.is_symlink():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from annotations.store.chunk_writer import ChunkWriter
 from annotations.store.mask import SparseMask
 from annotations.store.parts import open_parts
 from annotations.store.stroke_numbers import LARGEST_NUMBER, make_numbers
-from annotations.store.submits import Submit, cut
+from annotations.store.submits import Moment, Submit, cut
 from annotations.store.writer import BackgroundWriter
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from annotations.store.strokes import Stroke
 
 __all__ = ["LabelStore"]
+
+_log = logging.getLogger(__name__)
 
 
 class LabelStore:
@@ -71,7 +74,11 @@ class LabelStore:
         self._tell_saved: Callable[[Region], object] | None = None
         self._tell_failed: Callable[[Exception], object] | None = None
         self._chunks = ChunkWriter(parts, guard)
-        self._writer = BackgroundWriter(self._write, self._saved_work, self._failed) if writable else None
+        self._writer: BackgroundWriter[Submit | Moment] | None = None
+        if writable:
+            self._writer = BackgroundWriter(
+                self._write, self._saved_work, self._failed, alone=lambda item: isinstance(item, Moment)
+            )
 
     def tell(
         self,
@@ -272,7 +279,14 @@ class LabelStore:
         self._points = json.loads(content)
         writer.put(Submit(Region(0, 0, 0, 0), [], [], content))
 
-    def _checked_writer(self) -> BackgroundWriter[Submit]:
+    def at_this_moment(self, act: Callable[[], object]) -> None:
+        """Have something done in the writer's thread, with the files as they are once all submitted so far is on disk.
+
+        What is submitted later waits for it. Errors in it are logged, and change nothing for the labels.
+        """
+        self._checked_writer().put(Moment(act))
+
+    def _checked_writer(self) -> BackgroundWriter[Submit | Moment]:
         if self._writer is None:
             raise ProjectError(f"{self.folder}: opened read-only, because another viewer has it open. Close that one.")
         if not self._writer.alive:
@@ -320,12 +334,19 @@ class LabelStore:
 
     # -- in the writer's thread ----------------------------------------------------------------------------------------
 
-    def _write(self, batch: list[Submit]) -> None:
-        self._chunks.write(batch, lambda: self._writer is not None and self._writer.discarding)
+    def _write(self, batch: list[Submit | Moment]) -> None:
+        for moment in [item for item in batch if isinstance(item, Moment)]:  # alone in its batch
+            try:
+                moment.act()
+            except Exception:
+                _log.exception("%s: what was to be done between two submits failed", self.folder)
+        submits = [item for item in batch if isinstance(item, Submit)]
+        if submits:
+            self._chunks.write(submits, lambda: self._writer is not None and self._writer.discarding)
 
-    def _saved_work(self, submit: Submit) -> None:
-        if self._tell_saved is not None:
-            self._tell_saved(submit.region)
+    def _saved_work(self, item: Submit | Moment) -> None:
+        if self._tell_saved is not None and isinstance(item, Submit):
+            self._tell_saved(item.region)
 
     def _failed(self, error: Exception) -> Exception:
         told = PartialSegError(

@@ -11,13 +11,15 @@ from annotations.classes import UNLABELLED, check_labels
 from annotations.errors import LabelError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from annotations.region import Region
     from annotations.store.mask import SparseMask
     from annotations.store.strokes import Stroke
 
-__all__ = ["Piece", "Submit", "cut"]
+__all__ = ["Moment", "Piece", "Submit", "cut"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,13 @@ class Submit:
     pieces: list[Piece]
     records: list[Stroke]
     points: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """A place between two submits, at which something is to be done with the files as they are then."""
+
+    act: Callable[[], object]
 
 
 def cut(region: Region, labels: NDArray[Any], strokes: NDArray[Any], mask: SparseMask) -> list[Piece]:

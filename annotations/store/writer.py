@@ -49,13 +49,20 @@ class BackgroundWriter(Generic[T]):
         Called in the thread for each item that is written.
     failed : callable(Exception) -> Exception
         Called in the thread when writing begins to fail; returns what `last_error` shows.
+    alone : callable(T), optional
+        Whether an item makes a batch of its own: all before it are written by then, and none after it.
     """
 
     def __init__(
-        self, write: Callable[[list[T]], None], saved: Callable[[T], None], failed: Callable[[Exception], Exception]
+        self,
+        write: Callable[[list[T]], None],
+        saved: Callable[[T], None],
+        failed: Callable[[Exception], Exception],
+        *,
+        alone: Callable[[T], bool] = lambda item: False,
     ) -> None:
         """Start the thread."""
-        self._write, self._saved, self._failed = write, saved, failed
+        self._write, self._saved, self._failed, self._alone = write, saved, failed, alone
         self._condition = threading.Condition()
         self._queue: deque[T] = deque()
         self._batch: list[T] = []
@@ -186,9 +193,13 @@ class BackgroundWriter(Generic[T]):
             self._hurry = False
             self._attempts += 1
             # What failed goes again and in front; later items for the same chunks are then written with it in one go.
-            while self._queue and len(self._batch) < _MAX_BATCH:
+            while self._queue and len(self._batch) < _MAX_BATCH and self._joins(self._queue[0]):
                 self._batch.append(self._queue.popleft())
             return True
+
+    def _joins(self, item: T) -> bool:
+        """Whether an item may be written together with the batch so far."""
+        return not self._batch or not (self._alone(item) or self._alone(self._batch[-1]))
 
     def _note(self, error: Exception) -> None:
         with self._condition:

@@ -20,6 +20,9 @@ IMAGE = {
     "prediction": "prediction.zarr",
     "confidence": "confidence.zarr",
     "made_by": "prediction.json",
+    "activity": "activity.jsonl",
+    "notes": "notes.json",
+    "left": "left.json",
 }
 SHARED = {"prediction": "prediction.u8", "confidence": "confidence.u8"}
 WEIGHTS = {"best": "best_model.pth", "resume": "resume.pth"}

@@ -1,0 +1,1 @@
+"""Notes pinned to places of an orthophoto."""
