@@ -93,11 +93,12 @@ class LayerWatch(QObject):
         self._guards = (labels, prediction)
 
     def _follow_view(self, viewer: Viewer, layers: SessionLayers, opened_image: OpenedImage, ends: ExitStack) -> None:
-        self.tiles = TilePainter(layers, self)
-        ends.callback(self.tiles.stop)
         scale = layers.labels.scale
         self.view = ViewWatcher(viewer, (float(scale[-2]), float(scale[-1])), self)
         ends.callback(self.view.stop)
+        self.tiles = TilePainter(layers, self.view.region, self)
+        ends.callback(self.tiles.stop)
+        self.view.moved.connect(lambda _: self.tiles.draw_view())
         fill_in_view(layers.labels, self.view.region, opened_image.prediction, self.problem.emit, self.over.emit)
 
     def _keep_layers(self, viewer: Viewer, layers: SessionLayers, ends: ExitStack, *, read_only: bool) -> None:
