@@ -51,6 +51,8 @@ class Provenance:
         SHA-256 of the checkpoint's file (`file_digest`).
     step : int, optional
         Training steps that the network had seen.
+    smoothed : str
+        What was done to the map after the network made it, in words; "" for nothing.
     image, fingerprint : str
         Name of the orthophoto's file, and what identifies its content.
     created : str
@@ -61,6 +63,7 @@ class Provenance:
     step: int | None = None
     image: str = ""
     fingerprint: str = ""
+    smoothed: str = ""
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def tags(self, scheme: ClassScheme) -> dict[str, str]:
@@ -69,6 +72,7 @@ class Provenance:
             "PARTIALSEG_VERSION": tool_version(),
             "PARTIALSEG_CHECKPOINT_SHA256": self.checkpoint,
             "PARTIALSEG_STEP": "" if self.step is None else str(self.step),
+            "PARTIALSEG_SMOOTHED": self.smoothed,
             "PARTIALSEG_DATE": self.created,
             "PARTIALSEG_CLASSES": json.dumps(scheme.to_json(), ensure_ascii=False),
             "PARTIALSEG_IMAGE": self.image,

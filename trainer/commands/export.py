@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from annotations.cleaning.cleaning import Cleaning
 from annotations.errors import PartialSegError
 from annotations.export.provenance import file_digest
 from annotations.export.targets import GEOTIFF, POLYGONS, shown
@@ -47,6 +48,12 @@ class Export:
     """Also write how sure the network is: 1 to 255, 0 where there is no prediction."""
     labels: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(optional)")] = None
     """Also write your labels: int16, -1 where nothing is labelled."""
+    smooth: Annotated[int, tyro.conf.arg(metavar="PIXELS")] = 1
+    """Give each pixel of map and polygons the most frequent class around it, in a window of so many pixels: 3, 5 ... 15
+    (1: as the network made it)."""
+    smallest: Annotated[float, tyro.conf.arg(metavar="AREA")] = 0.0
+    """Let no piece of map and polygons be smaller than this: square metres, or pixels where the image has no coordinate
+    reference system. Smaller ones go into the neighbour that they share the longest border with."""
     overwrite: bool = False
     """Replace files that are there already."""
 
@@ -120,7 +127,7 @@ def export(command: Export) -> list[Path]:
     PartialSegError
         There is no such project or no map; a file may not be written. Nothing has been written where a name is refused.
     """
-    wanted = _wanted(command)
+    wanted, cleaning = _wanted(command), Cleaning(command.smooth, command.smallest)
     opened = open_image(given_project(command.project), lock="none", shown=False)
     try:
         targets = _checked(wanted, opened, overwrite=command.overwrite)
@@ -128,7 +135,7 @@ def export(command: Export) -> list[Path]:
         if any(kind in NEEDS_PREDICTION for kind, _ in targets):
             step, checkpoint = _complete(opened, command.project)
         for kind, path in targets:
-            write(path, Content.of(kind, opened, step=step, checkpoint=checkpoint))
+            write(path, Content.of(kind, opened, step=step, checkpoint=checkpoint, cleaning=cleaning))
     finally:
         opened.close()
     return [path for _, path in targets]

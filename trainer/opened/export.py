@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotations.cleaning.cleaning import AS_IT_IS, Cleaning, cleaned, pixel_area
 from annotations.disk.leftovers import sweep_leftovers
 from annotations.errors import PartialSegError
 from annotations.export.geotiff import write_class_map, write_confidence, write_labels, write_polygons
@@ -30,6 +31,8 @@ __all__ = ["NEEDS_PREDICTION", "Content", "protected_files", "write"]
 
 NEEDS_PREDICTION = frozenset({"map", "polygons", "confidence"})
 """The kinds of file that are made of the prediction."""
+_SMOOTHED = frozenset({"map", "polygons"})
+_CLEANING_SHARE = 0.7  # of the time that a file takes
 
 _ROWS = 512
 
@@ -57,6 +60,7 @@ class Content:
     """What goes into a file: a copy of the pixels, and what they mean.
 
     `checkpoint` is the file of the network that made them; None where that is not known, or nobody made them.
+    `cleaning` is what is done to the classes of a map before they are written.
     """
 
     kind: str
@@ -66,6 +70,7 @@ class Content:
     protected: tuple[Path, ...] = ()
     provenance: Provenance | None = None
     checkpoint: Path | None = None
+    cleaning: Cleaning = AS_IT_IS
 
     @classmethod
     def of(
@@ -76,8 +81,9 @@ class Content:
         step: int | None = None,
         checkpoint: Path | None = None,
         protected: tuple[Path, ...] = (),
+        cleaning: Cleaning = AS_IT_IS,
     ) -> Content:
-        """Copy what "map", "polygons", "confidence" or "labels" need."""
+        """Copy what "map", "polygons", "confidence" or "labels" need; `cleaning` is for the first two."""
         source = {"confidence": opened.confidence, "labels": opened.labels}.get(kind, opened.prediction)
         ortho = opened.ortho
         needs = kind in NEEDS_PREDICTION
@@ -89,6 +95,7 @@ class Content:
             (*protected_files(opened), *protected),
             Provenance(step=step if needs else None, image=shown(ortho.path.name), fingerprint=ortho.fingerprint),
             checkpoint if needs else None,
+            cleaning if kind in _SMOOTHED else AS_IT_IS,
         )
 
 
@@ -118,8 +125,10 @@ def write(
 
     going_on()
     sweep_leftovers(path.parent)
-    rows = _rows(pixels, shape, going_on, progress)
-    common: dict[str, Any] = {"provenance": _about(content), "protected": content.protected}
+    pixels, about = _smoothed(content, _about(content), going_on, progress)
+    share = _CLEANING_SHARE if content.cleaning else 0.0
+    rows = _rows(pixels, shape, going_on, lambda part: progress(share + (1 - share) * part))
+    common: dict[str, Any] = {"provenance": about, "protected": content.protected}
     if content.kind == "map":
         write_class_map(path, rows, scheme=scheme, georeference=georeference, shape=shape, style=True, **common)
     elif content.kind == "polygons":
@@ -150,3 +159,20 @@ def _about(content: Content) -> Provenance:
     if content.checkpoint is None:
         return about
     return replace(about, checkpoint=file_digest(content.checkpoint))
+
+
+def _smoothed(
+    content: Content, about: Provenance, going_on: Callable[[], None], progress: Callable[[float], None]
+) -> tuple[NDArray[Any], Provenance]:
+    """Return the pixels made as calm as was asked for, and what is said of them."""
+    if not content.cleaning:
+        return content.pixels, about
+    shape = (int(content.pixels.shape[0]), int(content.pixels.shape[1]))
+    pixel = pixel_area(content.georeference, shape)
+
+    def tell(part: float) -> None:
+        going_on()
+        progress(_CLEANING_SHARE * part)
+
+    pixels = cleaned(content.pixels, content.cleaning, pixel, progress=tell)
+    return pixels, replace(about, smoothed=content.cleaning.told(pixel))

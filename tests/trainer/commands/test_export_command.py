@@ -13,6 +13,7 @@ import pytest
 import zarr
 from command_helpers import contents, make_project, read, run
 
+from annotations.cleaning.cleaning import Cleaning, cleaned, pixel_area
 from annotations.export.provenance import file_digest
 from annotations.prediction.kept_map import KeptPrediction
 from annotations.project.project import Project
@@ -121,3 +122,26 @@ def test_a_map_that_is_written_while_it_is_read_is_no_whole_one(trained, tmp_pat
     assert (with_it.made_by.step, without.made_by) == (25, None)
     with_it.close()
     without.close()
+
+
+def test_a_map_is_smoothed_as_was_asked_for_and_says_so(trained, tmp_path, capsys):
+    raw, calm = tmp_path / "raw.tif", tmp_path / "calm.tif"
+    assert run("export", trained, raw) == 0
+    asked = ("--smooth", "5", "--smallest", "40")
+    assert run("export", trained, calm, tmp_path / "calm.gpkg", "--confidence", tmp_path / "c.tif", *asked) == 0
+    (before, told), (after, says) = read(raw)[:2], read(calm)[:2]
+    opened = open_image(trained, lock="none", shown=False)
+    pixel = pixel_area(opened.ortho.georeference, opened.ortho.shape)
+    opened.close()
+    np.testing.assert_array_equal(after.squeeze(), cleaned(before.squeeze(), Cleaning(5, 40.0), pixel))
+    assert (after != before).any()
+    assert "PARTIALSEG_SMOOTHED" not in told
+    assert "5 x 5 pixels; pieces below 40" in says["PARTIALSEG_SMOOTHED"]
+    assert "PARTIALSEG_SMOOTHED" not in read(tmp_path / "c.tif")[1]
+    frame = pyogrio.raw.read(tmp_path / "calm.gpkg")
+    areas = dict(zip(frame[0]["fields"], frame[3], strict=True))
+    assert min(next(v for k, v in areas.items() if k.startswith("area"))) >= 40 * 0.999
+    capsys.readouterr()
+    assert run("export", trained, tmp_path / "other.tif", "--smooth", "4") != 0
+    assert "3, 5, 7" in capsys.readouterr().err
+    assert not (tmp_path / "other.tif").exists()
