@@ -15,6 +15,7 @@ from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
 from napari_partialseg.dock_keeper import DockKeeper
 from napari_partialseg.ending import save_or_ask
+from napari_partialseg.history.desks import HistoryDesks
 from napari_partialseg.jobs.export import Exporter
 from napari_partialseg.jobs.locate import RASTERS, Locator
 from napari_partialseg.jobs.masks import MaskDesk
@@ -72,6 +73,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.board = lay_out(self)
         self.mask_desk = MaskDesk(self.board.masks, self)
         self.exporter = Exporter(self.board.exports, self)
+        self.history = HistoryDesks(self.board, self)
         self._showing = Showing(self.board, self)
         self._messages = Messages(self.board.banner, self.client, self)
         self._keys = WindowKeys(self)
@@ -93,6 +95,8 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.mask_desk.done.connect(self._tell)
         self.exporter.failed.connect(self.board.banner.say)
         self.exporter.written.connect(lambda path: self._tell(f"written: {path}"))
+        self.history.failed.connect(self.board.banner.say)
+        self.history.done.connect(self._tell)
         self._keys.chosen.connect(self._showing.choose_class)
         self._keys.hint.connect(self._tell)
         self._dock.found.connect(self._keys.set_window)
@@ -190,7 +194,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
 
     def _follow(self, session: Session | None) -> None:
         """Have everything here work on this session from now on."""
-        for part in (self._messages, self._showing, self.mask_desk, self.exporter, self._keys):
+        for part in (self._messages, self._showing, self.mask_desk, self.exporter, self.history, self._keys):
             part.set_session(session)
 
     def _adopt_image(self) -> None:
@@ -252,7 +256,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session = self.session
         if session is None:
             return
-        for part in (self._keys, self._showing, self.mask_desk, self.exporter):
+        for part in (self._keys, self.history, self._showing, self.mask_desk, self.exporter):
             part.set_session(None)
         save_or_ask(session, self)
         self.session = None
@@ -273,7 +277,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._opener.give_up()
         self._locator.stop()
         self._showing.stop()
-        for part in (self.mask_desk, self.exporter):
+        for part in (self.history, self.mask_desk, self.exporter):
             part.set_session(None)
         self.client.end()
         if self.session is not None:

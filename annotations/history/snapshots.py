@@ -46,31 +46,38 @@ class SnapshotStore:
     guard : callable, optional
         Called before anything is written; it raises where nothing may be written any more.
 
-    Attributes
-    ----------
-    notes : list of str
-        What was found damaged.
+    They are read at the first call that needs them.
     """
 
     def __init__(
         self, files: HistoryFiles, *, writable: bool = True, guard: Callable[[], object] | None = None
     ) -> None:
-        """Read which there are."""
-        self.notes: list[str] = []
+        """Touch nothing yet."""
+        self._notes: list[str] = []
         self._files, self._writable, self._guard = files, writable, guard
         self._contents = ContentStore(files.chunks)
         self._lock = threading.RLock()
         self._newer = False
-        self._snapshots: list[LabelSnapshot] = []
-        for path in self._paths():
-            found = self._read(path)
-            if found is not None:
-                self._snapshots.append(found)
+        self._known: list[LabelSnapshot] | None = None
 
     @property
     def contents(self) -> ContentStore:
         """What the snapshots hold."""
         return self._contents
+
+    @property
+    def _snapshots(self) -> list[LabelSnapshot]:
+        if self._known is None:
+            found = [self._read(path) for path in self._paths()]
+            self._known = [snapshot for snapshot in found if snapshot is not None]
+        return self._known
+
+    def take_notes(self) -> list[str]:
+        """Return what was found damaged since the last call."""
+        with self._lock:
+            self.all()
+            notes, self._notes = self._notes, []
+            return notes
 
     def all(self) -> list[LabelSnapshot]:
         """Return all snapshots, the newest first."""
@@ -78,9 +85,10 @@ class SnapshotStore:
             return sorted(self._snapshots, key=lambda s: (s.time, s.id), reverse=True)
 
     def write(self, taken: Taken) -> LabelSnapshot | None:
-        """Keep what was taken, and thin out the others; None where nothing has changed since the newest.
+        """Keep what was taken, and thin out the others; return it.
 
-        One with a name is always kept.
+        None where nothing has changed since the newest, or nothing was ever labelled: it is not kept then, unless a
+        person has given it a name.
 
         Raises
         ------
@@ -93,7 +101,8 @@ class SnapshotStore:
             self._check()
             snapshot, contents = _described(taken)
             newest = next(iter(self.all()), None)
-            if newest is not None and not taken.name and snapshot.same_work(newest):
+            empty = not (taken.labels or taken.points)
+            if not taken.name and (empty if newest is None else snapshot.same_work(newest)):
                 return None
             self._need_room(sum(len(c) for c in contents if not self._contents.has(c)))
             for content in contents:
@@ -122,7 +131,7 @@ class SnapshotStore:
                     f"{self._path(before)}: could not be written ({error.strerror or error}). Make room or check the "
                     "disk, then try again; the snapshot is as it was."
                 ) from error
-            self._snapshots = [after if s.id == snapshot_id else s for s in self._snapshots]
+            self._known = [after if s.id == snapshot_id else s for s in self._snapshots]
             return after
 
     def delete(self, snapshot_id: str) -> None:
@@ -173,7 +182,7 @@ class SnapshotStore:
                 with suppress(OSError):
                     kept = set_aside(path)
             where = f"; it is kept as {kept.name}" if kept else ""
-            self.notes.append(f"A snapshot of the labels cannot be read: {str(error).rstrip('.')}{where}.")
+            self._notes.append(f"A snapshot of the labels cannot be read: {str(error).rstrip('.')}{where}.")
             return None
 
     def _put(self, snapshot: LabelSnapshot) -> None:

@@ -10,6 +10,7 @@ from napari_partialseg.panels.banner import Banner
 from napari_partialseg.panels.classes import ClassesPanel
 from napari_partialseg.panels.draw import DrawPanel
 from napari_partialseg.panels.export import ExportPanel
+from napari_partialseg.panels.history import HistoryPanel
 from napari_partialseg.panels.image import ImagePanel
 from napari_partialseg.panels.layout import Header, PanelLayout
 from napari_partialseg.panels.learn import LearnPanel
@@ -41,6 +42,8 @@ class Board:
         Training.
     masks : MasksPanel
         Random and imported labels.
+    history : HistoryPanel
+        Snapshots, notes, time.
     exports : ExportPanel
         Files for a GIS.
     layout : PanelLayout
@@ -54,6 +57,7 @@ class Board:
     draw: DrawPanel
     learn: LearnPanel
     masks: MasksPanel
+    history: HistoryPanel
     exports: ExportPanel
     layout: PanelLayout
 
@@ -62,6 +66,7 @@ def lay_out(dock: QWidget) -> Board:
     """Make the panels and lay them out in the dock."""
     header, banner, image, classes = Header(), Banner(), ImagePanel(), ClassesPanel(LANDCOVER_AI)
     draw, learn, masks, exports = DrawPanel(), LearnPanel(), MasksPanel(), ExportPanel()
+    history = HistoryPanel()
     layout = PanelLayout(
         dock,
         above=(header, banner),
@@ -71,6 +76,7 @@ def lay_out(dock: QWidget) -> Board:
             ("Draw", draw, True),
             ("Learn", learn, True),
             ("Random and imported labels", masks, False),
+            ("History", history, False),
             ("Export", exports, False),
         ),
         below=(learn.controls,),
@@ -78,4 +84,4 @@ def lay_out(dock: QWidget) -> Board:
     exports.begun.connect(lambda: layout.bring_into_view(exports.last))
     for panel in (image, classes):
         panel.refused.connect(banner.say)
-    return Board(header, banner, image, classes, draw, learn, masks, exports, layout)
+    return Board(header, banner, image, classes, draw, learn, masks, history, exports, layout)

@@ -80,6 +80,11 @@ class PanelLayout(QObject):
         Always in sight.
     sections : sequence of (title, QWidget, expanded)
         Scrolled.
+
+    Attributes
+    ----------
+    sections : dict of Section
+        By their titles, from the top down.
     """
 
     def __init__(
@@ -94,8 +99,9 @@ class PanelLayout(QObject):
         layout = QVBoxLayout(self.inner)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(4)
-        for title, content, expanded in sections:
-            layout.addWidget(Section(title, content, expanded=expanded))
+        self.sections = {title: Section(title, content, expanded=expanded) for title, content, expanded in sections}
+        for section in self.sections.values():
+            layout.addWidget(section)
         layout.addStretch(1)
         self.scroll = QScrollArea()
         self.scroll.setWidgetResizable(True)

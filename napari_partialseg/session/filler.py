@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from annotations.labels.filling import Filling
+    from annotations.labels.restoring import Restoring
 
 __all__ = ["Filler"]
 
@@ -21,22 +22,22 @@ class Filler(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._waiting: list[tuple[Filling, Callable[[Change], None], Callable[[int], object]]] = []
+        self._waiting: list[tuple[Filling | Restoring, Callable[[Change], None], Callable[[int], object]]] = []
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._go_on)
 
-    def fill(self, filling: Filling, show: Callable[[Change], None], done: Callable[[int], object]) -> None:
+    def fill(self, filling: Filling | Restoring, show: Callable[[Change], None], done: Callable[[int], object]) -> None:
         """Go on with a filling.
 
         Parameters
         ----------
-        filling : Filling
-            What is to be labelled; it may have been begun, and may be finished by somebody else meanwhile.
+        filling : Filling or Restoring
+            What is to be labelled, or put back; it may have been begun, and may be finished by somebody else meanwhile.
         show : callable
             Told of each part that changed.
         done : callable
-            Told, in the end, how many pixels were labelled.
+            Told, in the end, how many pixels were labelled, or are others.
         """
         self._waiting.append((filling, show, done))
         self._timer.start()

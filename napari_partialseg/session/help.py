@@ -23,7 +23,7 @@ __all__ = ["HELP", "LayerHelp"]
 
 HELP = (
     ", ".join(f"{key} {tool}" for tool, key in TOOL_KEYS.items() if tool != "move")
-    + ", Space moves, X unlabels, V hides the map"
+    + ", Space moves, X unlabels, V hides the map, Y notes"
 )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
 
 from annotations.errors import LabelError
+from annotations.labels.change import Change
 from annotations.labels.labelling import Labelling
 from napari_partialseg.session.counting import LabelCounter
 from napari_partialseg.session.filler import Filler
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
-    from annotations.labels.change import Change
+    from annotations.labels.restoring import Recorded
     from napari_partialseg.session.layers import SessionLayers
     from trainer.opened.open_image import OpenedImage
 
 __all__ = ["LabelWork"]
+
+_STEPS = {"import": "an import", "random mask": "random labels"}
 
 
 class LabelWork(QObject):
@@ -57,6 +60,8 @@ class LabelWork(QObject):
         Labels are on disk (an empty region: points).
     not_written(text)
         They could not be written; it is tried on.
+    large_step(text)
+        Something is about to change a lot at once: "an import", for example.
     """
 
     changed = Signal()
@@ -64,6 +69,7 @@ class LabelWork(QObject):
     problem = Signal(str)
     written = Signal(object)
     not_written = Signal(str)
+    large_step = Signal(str)
     _written = Signal(object)
     _not_written = Signal(str)
 
@@ -127,6 +133,11 @@ class LabelWork(QObject):
         """Return how many labelled pixels lie where the image has no data: they are kept, and not learnt."""
         return int(self._counts.ignored(len(self.scheme)).sum())
 
+    def all_counts(self) -> tuple[int, ...]:
+        """Return labelled pixels per class, wherever they lie."""
+        n = len(self.scheme)
+        return tuple(int(a + b) for a, b in zip(self._counts.per_class(n), self._counts.ignored(n), strict=True))
+
     def blind(self) -> bool:
         """Whether there is a class all of whose labels lie where the image has no data, or may do so."""
         return self._counts.blind(len(self.scheme))
@@ -149,6 +160,8 @@ class LabelWork(QObject):
             It could not be saved; nothing has changed.
         """
         self.settle()
+        if len(scheme) < len(self.scheme):
+            self.large_step.emit("removing a class")
         self._happened(self._labelling.set_scheme(scheme))
 
     def add(self, mask: NDArray[np.int8], tool: str, origin: Any) -> int:
@@ -156,6 +169,7 @@ class LabelWork(QObject):
         if self._tracker is None:
             return 0
         self.settle()
+        self.large_step.emit(_STEPS.get(tool, tool))
         added, change = self._labelling.add_labels(mask, tool, origin)
         self._tracker.tell(change)
         return added
@@ -166,6 +180,7 @@ class LabelWork(QObject):
             done(0)
             return
         self.settle()
+        self.large_step.emit(_STEPS.get(tool, tool))
         self._filler.fill(self._labelling.begin_filling(mask, tool, origin), self._tracker.tell, done)
 
     def remove_origin(self, origin: str) -> int:
@@ -173,14 +188,30 @@ class LabelWork(QObject):
         if self._tracker is None:
             return 0
         self.settle()
+        self.large_step.emit(f"removing {origin} labels")
         removed, change = self._labelling.remove_origin(origin)
         self._tracker.tell(change)
         return removed
 
+    def restore(self, recorded: Recorded, done: Callable[[int], object]) -> None:
+        """Put labels, points and classes back as they were, part by part; `done` is told how many pixels changed.
+
+        It is one step. Raises as `Labelling.begin_restoring` does; nothing is changed then.
+        """
+        if self._tracker is None:
+            done(0)
+            return
+        self.settle()
+        before = self.scheme
+        restoring = self._labelling.begin_restoring(recorded)
+        self._tracker.tell(Change(points=True, scheme=self.scheme != before))
+        self._filler.fill(restoring, self._tracker.tell, done)
+
     def adopt(self, other: Any) -> None:
         """Take over what was put in the place of the labels' array, as one edit; refuse what labels cannot be."""
         layer, labels = self._layers.labels, self._opened_image.labels
-        self.settle()
+        self.settle()  # of the labels in memory nothing has changed yet
+        self.large_step.emit("other data for the layer")
         try:
             region, count = take_over(labels, other, len(self.scheme), layer.name)
         except LabelError as error:

@@ -69,12 +69,15 @@ class Session(QObject):
         Labels or points were written.
     scheme_changed()
         Classes were added, renamed or recoloured, and are shown so.
+    note_here()
+        A note is to be pinned to the place under the pointer.
     """
 
     problem = Signal(str)
     over = Signal(str)
     on_disk = Signal()
     scheme_changed = Signal()
+    note_here = Signal()
 
     def __init__(
         self,

@@ -257,7 +257,7 @@ def test_killed_at_any_write_all_earlier_snapshots_are_whole(tmp_path, disk, cod
             files = project.images[0].files.history
             assert not list(files.folder.glob(".*"))
             store = SnapshotStore(files)
-            assert not store.notes
+            assert not store.take_notes()
             assert first.id in {s.id for s in store.all()}
             for one in store.all():
                 recorded = read_recorded(one, store.contents, SHAPE)
@@ -303,9 +303,9 @@ def test_a_damaged_snapshot_is_set_aside_and_the_others_stay(work, content):
     (folder / "20200101T000000-abcdef.json").write_bytes(content)
     store = SnapshotStore(work.project.images[0].files.history)
     assert [s.id for s in store.all()] == [first.id]
-    assert len(store.notes) == 1
+    assert len(store.take_notes()) == 1
     assert (folder / "20200101T000000-abcdef-set-aside.json").read_bytes() == content
-    assert not SnapshotStore(work.project.images[0].files.history).notes  # said once
+    assert not SnapshotStore(work.project.images[0].files.history).take_notes()  # said once
 
 
 def test_a_snapshot_of_a_newer_version_is_left_with_all_it_needs(work):
@@ -346,7 +346,7 @@ def test_read_only_touches_nothing(work):
     damaged = files.folder / "20200101T000000-abcdef.json"
     damaged.write_bytes(b"{")
     store = SnapshotStore(files, writable=False)
-    assert len(store.all()) == len(store.notes) == 1
+    assert len(store.all()) == len(store.take_notes()) == 1
     with pytest.raises(ProjectError, match="reading only"):
         store.delete(snapshot.id)
     assert damaged.exists()

@@ -1,0 +1,1 @@
+"""Serves the section History: snapshots, notes, time, and where work was left."""
