@@ -35,7 +35,8 @@ class SnapshotStore:
     """All snapshots of an orthophoto.
 
     A snapshot counts from the moment when its own file is in place, after all that it needs; who is killed before
-    leaves contents that nothing needs, and they go when the next one is written. May be called from any thread.
+    leaves contents that nothing needs, and they go when the next one is written. They are read at the first call that
+    needs them, from whatever thread.
 
     Parameters
     ----------
@@ -45,8 +46,6 @@ class SnapshotStore:
         Whether damaged ones may be set aside, and any written or deleted.
     guard : callable, optional
         Called before anything is written; it raises where nothing may be written any more.
-
-    They are read at the first call that needs them.
     """
 
     def __init__(
