@@ -80,6 +80,16 @@ class ImageFiles:
         return self.folder / "confidence.zarr"
 
     @property
+    def doubt(self) -> Path:
+        """How unsure the kept map is, and between which classes, uint8 (`KeptDoubt`)."""
+        return self.folder / "doubt.zarr"
+
+    @property
+    def visits(self) -> Path:
+        """The places that somebody was led to (`annotations.places.visits`)."""
+        return self.folder / "visits.json"
+
+    @property
     def made_by(self) -> Path:
         """What made the kept map, while it has no gaps (`MadeBy`)."""
         return self.folder / "prediction.json"
@@ -107,7 +117,7 @@ class ImageFiles:
     @property
     def arrays(self) -> tuple[Path, ...]:
         """All zarr arrays."""
-        return self.labels, self.numbers, self.prediction, self.confidence
+        return self.labels, self.numbers, self.prediction, self.confidence, self.doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,11 @@ class SharedFiles:
     def confidence(self) -> Path:
         """Its confidence (`SharedArray`)."""
         return self.folder / "confidence.u8"
+
+    @property
+    def doubt(self) -> Path:
+        """How unsure it is, and between which classes (`Doubt`)."""
+        return self.folder / "doubt.u8"
 
     @property
     def statistics(self) -> Path:

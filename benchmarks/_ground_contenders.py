@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Map = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-__all__ = ["AT_ONCE", "LEARNERS", "Contender", "enter"]
+__all__ = ["AT_ONCE", "LEARNERS", "Contender", "enter", "write_image"]
 
 LEARNERS = (
     "head",
@@ -226,7 +226,7 @@ def enter(learner: str, ground: Ground, seed: int, folder: Path) -> Contender:
     if learner.startswith("linear head"):
         return _Head(ground, starter="Lite0" not in learner)
     image = folder / "ground.tif"
-    _write(image, ground.pixels)
+    write_image(image, ground.pixels)
     scheme = ground.scheme(named="known" in learner)
     if learner == "head":
         return _OwnHead(image, scheme)
@@ -235,7 +235,8 @@ def enter(learner: str, ground: Ground, seed: int, folder: Path) -> Contender:
     return _Live(image, scheme, "none" if learner == "nothing" else "starter", seed)
 
 
-def _write(path: Path, pixels: NDArray[Any]) -> None:
+def write_image(path: Path, pixels: NDArray[Any]) -> None:
+    """Write pixels (H, W, bands) as a GeoTIFF that lies nowhere."""
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 

@@ -29,6 +29,7 @@ from napari_partialseg.session.session import Session
 from napari_partialseg.session.window_keys import WindowKeys
 from napari_partialseg.session.worker_client import WorkerClient
 from napari_partialseg.showing import Showing
+from napari_partialseg.showing_places import ShowingPlaces
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -75,6 +76,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.exporter = Exporter(self.board.exports, self)
         self.history = HistoryDesks(self.board, self)
         self._showing = Showing(self.board, self)
+        self._where = ShowingPlaces(self.board.where, self)
         self._messages = Messages(self.board.banner, self.client, self)
         self._keys = WindowKeys(self)
         self._dock = DockKeeper(self)
@@ -99,6 +101,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.history.done.connect(self._tell)
         self._keys.chosen.connect(self._showing.choose_class)
         self._keys.hint.connect(self._tell)
+        self._where.hint.connect(self._tell)
         self._dock.found.connect(self._keys.set_window)
         self._dock.closed.connect(lambda: self.shut_down(remove_layers=False))  # the layers go with the viewer
         self._opener.changed.connect(self._show_title)
@@ -194,7 +197,15 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
 
     def _follow(self, session: Session | None) -> None:
         """Have everything here work on this session from now on."""
-        for part in (self._messages, self._showing, self.mask_desk, self.exporter, self.history, self._keys):
+        for part in (
+            self._messages,
+            self._showing,
+            self._where,
+            self.mask_desk,
+            self.exporter,
+            self.history,
+            self._keys,
+        ):
             part.set_session(session)
 
     def _adopt_image(self) -> None:
@@ -256,7 +267,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session = self.session
         if session is None:
             return
-        for part in (self._keys, self.history, self._showing, self.mask_desk, self.exporter):
+        for part in (self._keys, self.history, self._showing, self._where, self.mask_desk, self.exporter):
             part.set_session(None)
         save_or_ask(session, self)
         self.session = None
@@ -277,7 +288,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._opener.give_up()
         self._locator.stop()
         self._showing.stop()
-        for part in (self.history, self.mask_desk, self.exporter):
+        for part in (self._where, self.history, self.mask_desk, self.exporter):
             part.set_session(None)
         self.client.end()
         if self.session is not None:

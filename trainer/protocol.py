@@ -83,6 +83,8 @@ class Open(Message):
         A `WorkConfig` as plain values.
     roles : dict, optional
         `BandRoles.to_json()`: what the orthophoto's bands are used for; the usual where missing.
+    doubt : str
+        The shared file of how unsure the map is (`Doubt`), which the worker fills too; "" where nobody asks.
     """
 
     image: str
@@ -95,6 +97,7 @@ class Open(Message):
     config: dict[str, Any] = field(default_factory=dict)
     display_bands: tuple[int, ...] = ()
     roles: dict[str, Any] | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from napari_partialseg.panels.image import ImagePanel
 from napari_partialseg.panels.layout import Header, PanelLayout
 from napari_partialseg.panels.learn import LearnPanel
 from napari_partialseg.panels.masks import MasksPanel
+from napari_partialseg.panels.where import WherePanel
+from napari_partialseg.session.where_layers import DOUBT_COLOURS
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -38,6 +40,8 @@ class Board:
         The classes.
     draw : DrawPanel
         The tools.
+    where : WherePanel
+        Where to draw next.
     learn : LearnPanel
         Training.
     masks : MasksPanel
@@ -55,6 +59,7 @@ class Board:
     image: ImagePanel
     classes: ClassesPanel
     draw: DrawPanel
+    where: WherePanel
     learn: LearnPanel
     masks: MasksPanel
     history: HistoryPanel
@@ -67,6 +72,7 @@ def lay_out(dock: QWidget) -> Board:
     header, banner, image, classes = Header(), Banner(), ImagePanel(), ClassesPanel(LANDCOVER_AI)
     draw, learn, masks, exports = DrawPanel(), LearnPanel(), MasksPanel(), ExportPanel()
     history = HistoryPanel()
+    where = WherePanel(DOUBT_COLOURS)
     layout = PanelLayout(
         dock,
         above=(header, banner),
@@ -74,6 +80,7 @@ def lay_out(dock: QWidget) -> Board:
             ("Image", image, False),
             ("Classes", classes, True),
             ("Draw", draw, True),
+            ("Where next", where, False),
             ("Learn", learn, True),
             ("Random and imported labels", masks, False),
             ("History", history, False),
@@ -84,4 +91,4 @@ def lay_out(dock: QWidget) -> Board:
     exports.begun.connect(lambda: layout.bring_into_view(exports.last))
     for panel in (image, classes):
         panel.refused.connect(banner.say)
-    return Board(header, banner, image, classes, draw, learn, masks, history, exports, layout)
+    return Board(header, banner, image, classes, draw, where, learn, masks, history, exports, layout)

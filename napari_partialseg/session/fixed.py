@@ -67,10 +67,13 @@ class FixedLayers(QObject):
         self._busy = False
         self._said = ("", 0.0)
         self._hidden: dict[Layer, str] = {}  # what was said of layers that are hidden
-        # All five share one place: the image may have been moved before it was taken over.
-        self._place = {name: _copied(getattr(layers.labels, name)) for name in _PLACE}
+        # All share one place: the image may have been moved before it was taken over. Uncertainty has larger pixels.
+        place = {name: _copied(getattr(layers.labels, name)) for name in _PLACE}
+        coarse = {name: _copied(getattr(layers.uncertainty, name)) for name in _PLACE}
+        self._place = {layer: coarse if layer is layers.uncertainty else place for layer in layers.all()}
         self._data = {
-            layer: layer.data for layer in (layers.image, layers.prediction, layers.confidence, layers.labels)
+            layer: layer.data
+            for layer in (layers.image, layers.prediction, layers.confidence, layers.uncertainty, layers.labels)
         }
         self._mode = {layer: str(layer.mode) for layer in layers.all()}
         self._connected: list[tuple[Any, Callable[..., None]]] = []
@@ -127,9 +130,10 @@ class FixedLayers(QObject):
         """Give a layer our scale, translation, ...; return whether it had another."""
         busy, self._busy = self._busy, True
         try:
-            other = [name for name in _PLACE if not _same(getattr(layer, name), self._place[name])]
+            place = self._place[layer]
+            other = [name for name in _PLACE if not _same(getattr(layer, name), place[name])]
             for name in other:
-                setattr(layer, name, _copied(self._place[name]))
+                setattr(layer, name, _copied(place[name]))
         finally:
             self._busy = busy
         return bool(other)

@@ -1,4 +1,4 @@
-"""The five layers of a session. All share one scale and no offset.
+"""The layers of a session. All lie on the pixels of the image, with no offset.
 
 A large offset (UTM coordinates) in a layer's affine puts painted pixels off the cursor, since the graphics card
 computes in float32: the georeference stays in the orthophoto.
@@ -13,8 +13,10 @@ import numpy as np
 from napari.layers import Image, Labels, Points
 
 from napari_partialseg.session.guard import label_colormap, prediction_colormap
+from napari_partialseg.session.where_layers import outline_layer, uncertainty_layer
 
 if TYPE_CHECKING:
+    from napari.layers import Shapes
     from numpy.typing import NDArray
 
     from annotations.classes import ClassScheme
@@ -33,12 +35,14 @@ class SessionLayers:
     image: Image
     prediction: Labels
     confidence: Image
+    uncertainty: Image
     labels: Labels
     points: Points
+    place: Shapes
 
     def all(self) -> tuple[Any, ...]:
         """Return them from the bottom up."""
-        return self.image, self.prediction, self.confidence, self.labels, self.points
+        return self.image, self.prediction, self.confidence, self.uncertainty, self.labels, self.points, self.place
 
 
 def placement(ortho: Orthophoto) -> dict[str, Any]:
@@ -67,6 +71,7 @@ def make_layers(
     labels: NDArray[np.int8],
     prediction: NDArray[np.uint8],
     confidence: NDArray[np.uint8],
+    margin: NDArray[np.uint8],
     image: Image | None = None,
 ) -> SessionLayers:
     """Make the layers; `image` is taken over when the orthophoto is already shown."""
@@ -108,6 +113,7 @@ def make_layers(
         metadata={MARK: "confidence", **place},
         **common,
     )
+    uncertain = uncertainty_layer(margin, common, {MARK: "uncertainty", **place})
     points = Points(
         np.empty((0, 2)),
         ndim=2,
@@ -119,4 +125,5 @@ def make_layers(
         metadata={MARK: "points"},
         **common,
     )
-    return SessionLayers(image, predicted, certain, painted, points)
+    outline = outline_layer(common, {MARK: "place"})
+    return SessionLayers(image, predicted, certain, uncertain, painted, points, outline)

@@ -110,7 +110,7 @@ class PresentLayers(QObject):
     def _unmark(self, layer: Layer) -> None:
         """Take our mark from a copy of one of our layers ("Duplicate layer"), and say what it is."""
         mark = layer.metadata.get(MARK)
-        ours = {"image", "prediction", "confidence", "labels", "points"}
+        ours = {"image", "prediction", "confidence", "uncertainty", "labels", "points", "place"}
         if mark not in ours or any(layer is one for one in self._layers.all()):
             return
         if mark == "image" and layer.metadata.get("path") != self._layers.image.metadata.get("path"):

@@ -38,6 +38,7 @@ class SavingAsLabels:
     def __init__(self, viewer: Viewer, layers: SessionLayers) -> None:
         self._shown: Any = viewer.layers
         self._ours = (layers.labels, layers.prediction)
+        self._outline = layers.place
         self._original = viewer.layers.save
         vars(self._shown)["save"] = self._save
         for layer in self._ours:
@@ -59,8 +60,7 @@ class SavingAsLabels:
             return _save_one(ours[0], path)
         return self._save_folder(Path(path), ours, [one for one in wanted if one not in ours])
 
-    @staticmethod
-    def _save_folder(folder: Path, ours: list[Layer], rest: list[Layer]) -> list[str]:
+    def _save_folder(self, folder: Path, ours: list[Layer], rest: list[Layer]) -> list[str]:
         from napari.plugins.io import save_layers
 
         targets = [folder / f"{layer.name}.tif" for layer in ours]
@@ -68,7 +68,8 @@ class SavingAsLabels:
             if target.exists():
                 raise PartialSegError(f"{target} is there already. Choose another folder, or move it away.")
         folder.mkdir(parents=True, exist_ok=True)
-        written = [path for layer in rest for path in save_layers(str(folder / layer.name), [layer])]
+        kept = [layer for layer in rest if layer is not self._outline]  # an outline is nothing to keep
+        written = [path for layer in kept for path in save_layers(str(folder / layer.name), [layer])]
         for layer, target in zip(ours, targets, strict=True):
             written += _save_one(layer, target)
         return written

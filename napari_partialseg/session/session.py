@@ -12,6 +12,7 @@ from annotations.scores import mean_iou
 from napari_partialseg.session.label_work import LabelWork
 from napari_partialseg.session.layer_watch import LayerWatch
 from napari_partialseg.session.layers import SessionLayers, make_layers
+from napari_partialseg.session.places import PlaceGuide
 from napari_partialseg.session.snapshot import Snapshot
 from napari_partialseg.session.worker_link import WorkerLink
 
@@ -58,6 +59,8 @@ class Session(QObject):
         What learns it.
     watch : LayerWatch
         What keeps the layers as they must be: the hand, the view, the map as it comes.
+    places : PlaceGuide
+        What leads to where a label teaches most.
 
     Signals
     -------
@@ -117,6 +120,8 @@ class Session(QObject):
         self.labels = LabelWork(self.viewer, self.layers, opened_image, self)
         ends.callback(self.labels.stop)
         self.worker = WorkerLink(self.client, opened_image, self.watch.view.message, self)
+        self.places = PlaceGuide(self.viewer, self.layers, opened_image, lambda: self.scheme, self)
+        ends.callback(self.places.stop)
         self._connect()
         if not self.read_only:
             ends.callback(self.worker.stop)
@@ -131,6 +136,9 @@ class Session(QObject):
         labels.scheme_changed.connect(self._show_scheme)
         labels.written.connect(self._written)
         worker.tiles.connect(watch.tiles.add)
+        worker.tiles.connect(self.places.map_changed)
+        labels.changed.connect(self.places.labels_changed)
+        watch.view.moved.connect(self.places.view_moved)
         for part in (watch, labels, worker):
             part.problem.connect(self.problem)
 
@@ -245,6 +253,7 @@ def _layers_of(opened_image: OpenedImage, image: Image | None) -> SessionLayers:
         opened_image.labels,
         opened_image.prediction,
         opened_image.confidence,
+        opened_image.doubt.margin,
         image,
     )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassKeys", "WorkKeys"]
 
-_OTHERS = "XVMY-=[]"
+_OTHERS = "XVMNBY-=[]"
 _SAVE = ("Ctrl+S", "Ctrl+Shift+S", "Ctrl+Alt+S")
 _TURNS = ("Ctrl+E", "Ctrl+T", "Ctrl+Alt+T", "Ctrl+G")
 
@@ -118,6 +118,8 @@ class WorkKeys(QObject):
             *((key, lambda tool=tool: self._take(tool)) for tool, key in TOOL_KEYS.items()),
             ("X", self._swap),
             ("V", self._peek),
+            ("N", session.places.next),
+            ("B", session.places.back),
             ("Y", session.note_here.emit),
             ("M", lambda: hint("a new class is made with Add class in the panel")),
             ("-", lambda: self._step(-1)),

@@ -80,8 +80,9 @@ class TilePainter(QObject):
         else:
             for region in regions:
                 redraw(layers.prediction, region)
-        if layers.confidence.visible:
-            layers.confidence.refresh(extent=False, thumbnail=False, highlight=False)
+        for layer in (layers.confidence, layers.uncertainty):
+            if layer.visible:
+                layer.refresh(extent=False, thumbnail=False, highlight=False)
 
     def stop(self) -> None:
         """Draw no more."""

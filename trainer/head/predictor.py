@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trainer.head.features import FeatureSource
     from trainer.head.linear_head import LinearHead
     from trainer.live.pixels import PixelSource
+    from trainer.predict.hesitation import Hesitation
 
 __all__ = ["HeadPredictor"]
 
@@ -46,20 +47,27 @@ class HeadPredictor:
             self._features.ahead(level, window)
 
     @torch.inference_mode()
-    def region(self, level: int, source: PixelSource, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def region(
+        self, level: int, source: PixelSource, region: Region, hesitation: Hesitation | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return classes and confidence, each uint8 of the region's shape; see `RegionPredictor`."""
         with self._features.sharing():
-            return self._region(level, source, region)
+            return self._region(level, source, region, hesitation)
 
-    def _region(self, level: int, source: PixelSource, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _region(
+        self, level: int, source: PixelSource, region: Region, hesitation: Hesitation | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         head = self._heads[level]
         classes, confidence = np.empty(region.shape, np.uint8), np.empty(region.shape, np.uint8)
         for window in windows_in(region, source.shape):
             part = window.intersection(region)
             logits = self._features.window(level, window).answers(head.weights, head.constants)
             rows, columns = part.within(window).slices
-            probability, best = logits[:, rows, columns].softmax(dim=0).max(dim=0)
+            probabilities = logits[:, rows, columns].softmax(dim=0)
+            probability, best = probabilities.max(dim=0)
             at = part.within(region).slices
+            if hesitation is not None:
+                hesitation.take(at, probabilities, probability, best)
             classes[at] = best.to(torch.uint8).cpu().numpy()
             confidence[at] = probability.mul_(255).round_().to(torch.uint8).cpu().numpy()
         return classes, confidence

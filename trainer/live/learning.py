@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trainer.checkpoint import Checkpoint
     from trainer.live.label_index import LabelIndex
     from trainer.live.pixels import PixelSource
+    from trainer.predict.hesitation import Hesitation
 
 __all__ = ["Learner", "RegionPredictor"]
 
@@ -22,7 +23,9 @@ __all__ = ["Learner", "RegionPredictor"]
 class RegionPredictor(Protocol):
     """What was learnt until a moment."""
 
-    def region(self, level: int, source: PixelSource, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def region(
+        self, level: int, source: PixelSource, region: Region, hesitation: Hesitation | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return classes and confidence, each uint8 of the region's shape.
 
         Parameters
@@ -33,6 +36,8 @@ class RegionPredictor(Protocol):
             The image at this resolution.
         region : Region
             In its pixels, inside of it.
+        hesitation : Hesitation, optional
+            Of the region's shape; filled in.
         """
 
     def ahead(self, level: int, region: Region) -> None:

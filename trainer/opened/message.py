@@ -29,4 +29,5 @@ def open_message(opened: OpenedImage, config: WorkConfig) -> protocol.Open:
         config=to_plain(config),
         display_bands=tuple(ortho.display_bands),
         roles=ortho.roles.to_json(),
+        doubt=SharedArray.address(entry.shared.doubt),
     )

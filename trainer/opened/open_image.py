@@ -15,6 +15,8 @@ from annotations.images.display import display_levels
 from annotations.images.orthophoto import open_orthophoto
 from annotations.labels.points import PointSet
 from annotations.labels.recovery import take_up
+from annotations.prediction.doubt import Doubt, doubt_bytes
+from annotations.prediction.kept_doubt import load_doubt
 from annotations.prediction.kept_map import MadeBy, load_prediction, made_by
 from annotations.prediction.shared_array import SharedArray
 from annotations.project.project import Project
@@ -59,6 +61,8 @@ class OpenedImage:
     points: PointSet = field(default_factory=PointSet)
     made_by: MadeBy | None = None
     """What made the prediction, where it is whole and that is known."""
+    doubt: Doubt = field(default_factory=lambda: Doubt.nothing((0, 0)))
+    """How unsure the prediction is, and between which classes."""
 
     @property
     def read_only(self) -> bool:
@@ -71,7 +75,7 @@ class OpenedImage:
         The project's lock goes last, when nothing can write any more.
         """
         if not self.read_only:  # the worker, which may still fill them, has them open itself
-            for path in (self.entry.shared.prediction, self.entry.shared.confidence):
+            for path in (self.entry.shared.prediction, self.entry.shared.confidence, self.entry.shared.doubt):
                 SharedArray.release(path)
         self.ortho.close()
         _close(self.store, self.project)
@@ -195,9 +199,12 @@ def _with_kept(
     """Read labels and map as they were kept; `notes` is what there is to say so far."""
     found_there = take_up(store, project)
     prediction, confidence = _shared(project, entry, ortho)
+    doubt = _shared_doubt(project, entry, ortho)
     lost: list[str] = []
     made = made_by(entry.folder)
     found = load_prediction(entry.folder, prediction, confidence, notes=lost, mend=not project.read_only)
+    if found:
+        load_doubt(entry.folder, doubt, ortho.shape)
     return OpenedImage(
         project,
         entry,
@@ -212,6 +219,7 @@ def _with_kept(
         " ".join(text for text in (*notes, found_there.note, *lost) if text),
         points=found_there.points,
         made_by=made if found and made_by(entry.folder) == made else None,  # a worker may have written meanwhile
+        doubt=doubt,
     )
 
 
@@ -244,7 +252,7 @@ def _need_room(ortho: Orthophoto, shared: SharedFiles) -> None:
     size = f"an image of {ortho.shape[0]:,} x {ortho.shape[1]:,} pixels"
     need_address_space(_MEMORY_BYTES * pixels, ortho.path, size)
     shown = 0 if any(shared.folder.glob("display-*")) else _DISPLAY_BYTES * pixels
-    mapped = 0 if shared.confidence.exists() else 2 * pixels
+    mapped = (0 if shared.confidence.exists() else 2 * pixels) + doubt_bytes(ortho.shape)
     need_disk(shown + mapped, shared.folder, f"{ortho.path.name}: what is shown of {size}")
 
 
@@ -299,3 +307,9 @@ def _shared(project: Project, entry: ImageEntry, ortho: Orthophoto) -> tuple[NDA
         SharedArray.create(entry.shared.prediction, ortho.shape, NOT_PREDICTED).array,
         SharedArray.create(entry.shared.confidence, ortho.shape, 0).array,
     )
+
+
+def _shared_doubt(project: Project, entry: ImageEntry, ortho: Orthophoto) -> Doubt:
+    if project.read_only:
+        return Doubt.nothing(ortho.shape)
+    return Doubt.create(entry.shared.doubt, ortho.shape)

@@ -18,13 +18,14 @@ from trainer.models import Hypercolumn, UNet
 from trainer.predict.folded import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import nn
 
     from trainer.normalisation import Normalisation
     from trainer.precision import Precision
+    from trainer.predict.hesitation import Hesitation
 
     Read = Callable[[Region], NDArray[Any]]
     Block = tuple[Region, NDArray[np.uint8], NDArray[np.uint8]]
@@ -74,7 +75,10 @@ class BlockPredictor:
         self.window: int | None = model.window if isinstance(model, Hypercolumn) else None
 
     def predict(
-        self, batch: NDArray[Any], inner: tuple[slice, slice] | None = None
+        self,
+        batch: NDArray[Any],
+        inner: tuple[slice, slice] | None = None,
+        hesitations: Sequence[Hesitation] = (),
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Classify a batch of equally large blocks.
 
@@ -84,6 +88,8 @@ class BlockPredictor:
             uint8, uint16 or float; h and w multiples of `multiple`.
         inner : tuple of slice, optional
             Rows and columns that are wanted, with start and stop; all by default. What follows then has their size.
+        hesitations : sequence of Hesitation, optional
+            One for each block, of the size of what is wanted; filled in.
 
         Returns
         -------
@@ -105,7 +111,10 @@ class BlockPredictor:
                     logits = self.model(images, inner)
             # In bfloat16 the softmax has steps of 1/128: close classes would tie. With the channels first it is faster.
             logits = logits.to(torch.float32, memory_format=torch.contiguous_format)
-            probability, classes = logits.softmax(dim=1).max(dim=1)
+            probabilities = logits.softmax(dim=1)
+            probability, classes = probabilities.max(dim=1)
+            for n, hesitation in enumerate(hesitations):
+                hesitation.take((slice(None), slice(None)), probabilities[n], probability[n], classes[n])
             confidence = probability.mul_(255).round_().to(torch.uint8)
             return classes.to(torch.uint8).cpu().numpy(), confidence.cpu().numpy()
 
@@ -116,9 +125,11 @@ class BlockPredictor:
     def ahead(self, level: int, region: Region) -> None:
         """Do nothing: one block at a time keeps every core busy."""
 
-    def region(self, level: int, source: Pixels, region: Region) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def region(
+        self, level: int, source: Pixels, region: Region, hesitation: Hesitation | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return classes and confidence, each uint8 of the region's shape; see `RegionPredictor`."""
-        return predict_block(self, source.read, source.shape, region)
+        return predict_block(self, source.read, source.shape, region, hesitation)
 
 
 def outer_region(inner: Region, halo: int, multiple: int) -> Region:
@@ -171,9 +182,16 @@ def read_with_halo(read: Read, shape: tuple[int, int], inner: Region, halo: int,
 
 
 def predict_block(
-    predictor: BlockPredictor, read: Read, shape: tuple[int, int], inner: Region
+    predictor: BlockPredictor,
+    read: Read,
+    shape: tuple[int, int],
+    inner: Region,
+    hesitation: Hesitation | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return classes and confidence of a region inside the image, each uint8 of `inner.shape`."""
+    """Return classes and confidence of a region inside the image, each uint8 of `inner.shape`.
+
+    A hesitation of that shape is filled in, but for a predictor that has windows: of those the map is made elsewhere.
+    """
     if predictor.window is not None:
         classes, confidence = np.empty(inner.shape, np.uint8), np.empty(inner.shape, np.uint8)
         for tile in inner.tiles(predictor.window):
@@ -183,15 +201,19 @@ def predict_block(
             for result, some in zip((classes, confidence), found, strict=True):
                 result[part.within(inner).slices] = some[part.within(window).slices]
         return classes, confidence
-    return _predict_whole(predictor, read, shape, inner)
+    return _predict_whole(predictor, read, shape, inner, hesitation)
 
 
 def _predict_whole(
-    predictor: BlockPredictor, read: Read, shape: tuple[int, int], inner: Region
+    predictor: BlockPredictor,
+    read: Read,
+    shape: tuple[int, int],
+    inner: Region,
+    hesitation: Hesitation | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     pixels = read_with_halo(read, shape, inner, predictor.halo, predictor.multiple)
     cut = inner.within(outer_region(inner, predictor.halo, predictor.multiple)).slices
-    classes, confidence = predictor.predict(pixels[None], cut)
+    classes, confidence = predictor.predict(pixels[None], cut, () if hesitation is None else (hesitation,))
     return classes[0], confidence[0]
 
 

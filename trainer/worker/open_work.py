@@ -14,6 +14,8 @@ from annotations.errors import PartialSegError
 from annotations.images.band_roles import BandRoles
 from annotations.images.orthophoto import open_orthophoto
 from annotations.images.statistics import kept_statistics
+from annotations.prediction.doubt import Doubt
+from annotations.prediction.kept_doubt import KeptDoubt
 from annotations.prediction.kept_map import KeptPrediction
 from annotations.prediction.shared_array import SharedArray
 from annotations.project.sweeping import sweep_places
@@ -106,7 +108,9 @@ class OpenWork:
         shape = self.image.shape
         self.prediction = SharedArray.open(message.prediction, shape)
         self.confidence = SharedArray.open(message.confidence, shape)
+        self.doubt = Doubt.open(message.doubt, shape) if message.doubt else Doubt.nothing(shape)
         self.kept = KeptPrediction(message.keep, shape)
+        self.kept_doubt = KeptDoubt(Path(message.keep), shape)
         self.weights = Path(message.weights)
         sweep_places(self.weights, Path(message.keep))  # a worker that was killed while it saved
         self.normalisation = Normalisation(

@@ -87,6 +87,7 @@ class Saver:
         """Return whether keeping the map failed; `made_by` is the checkpoint where the map is whole."""
         try:
             work.kept.save(work.prediction.array, work.confidence.array)
+            work.kept_doubt.save(work.doubt)
             if made_by:
                 work.kept.completed(Path(made_by), work.learner.step_count)
         except Exception as error:

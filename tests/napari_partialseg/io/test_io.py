@@ -349,7 +349,9 @@ def test_an_orthophoto_opened_before_the_widget_is_taken_over(dock, orthophoto, 
     widget = make()
     qtbot.waitUntil(lambda: widget.session is not None)
     assert widget.session.layers.image is image
-    assert [layer.name for layer in viewer.layers] == ["field", "prediction", "confidence", "labels", "points"]
+    assert [layer.name for layer in viewer.layers] == [
+        *("field", "prediction", "confidence", "uncertainty", "labels", "points", "place")
+    ]
 
 
 def test_a_project_opened_before_the_widget_is_taken_over(dock, project, qtbot):
@@ -359,7 +361,7 @@ def test_a_project_opened_before_the_widget_is_taken_over(dock, project, qtbot):
     qtbot.waitUntil(lambda: widget.session is not None)
     assert widget.session.layers.image is image
     assert widget.session.opened_image.project.folder == project
-    assert len(viewer.layers) == 5
+    assert len(viewer.layers) == 7
 
 
 def test_the_sample_of_the_menu_is_taken_over(dock, orthophoto, qtbot, monkeypatch):

@@ -93,7 +93,7 @@ def test_replaced_labels(widget, layers):
 
 
 def test_arrays_that_the_worker_writes_stay(widget, layers):
-    for layer in (layers.prediction, layers.confidence, layers.image):
+    for layer in (layers.prediction, layers.confidence, layers.uncertainty, layers.image):
         own = layer.data
         layer.data = np.zeros_like(np.asarray(own))
         assert layer.data is own
@@ -107,6 +107,8 @@ def test_arrays_that_the_worker_writes_stay(widget, layers):
 def test_place_is_kept(widget, layers, monkeypatch):
     monkeypatch.setattr(fixed, "_REPEAT_SECONDS", -1.0)  # said each time
     for layer in layers.all():
+        # pixels of half a metre; a cell of uncertainty covers four by four of them
+        place = (20.75, 40.75) if layer is layers.uncertainty else (5, 10)
         for name, value in {
             "scale": (2.0, 3.0),
             "translate": (150.0, 20.0),
@@ -116,7 +118,7 @@ def test_place_is_kept(widget, layers, monkeypatch):
             "units": ("pixel", "pixel"),
         }.items():
             setattr(layer, name, value)
-            assert np.allclose(layer.data_to_world((10, 20)), (5, 10)), name  # pixels of half a metre
+            assert np.allclose(layer.data_to_world((10, 20)), place), name
             assert [str(unit) for unit in layer.units] == ["meter", "meter"]
             assert layer.name in said(widget)
         layer.mode = "transform"

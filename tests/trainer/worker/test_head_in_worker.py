@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ from live_helpers import CONFIG, SHAPE, make_work
 
 from annotations.classes import ClassScheme
 from annotations.errors import PartialSegError
+from annotations.prediction.cells import mean_of_cells, middle_of_cells
+from annotations.prediction.doubt import Doubt
+from annotations.prediction.kept_doubt import load_doubt
+from annotations.prediction.shared_array import SharedArray
 from annotations.region import Region
 from trainer import protocol
 from trainer.checkpoint import load_checkpoint
@@ -234,3 +239,23 @@ def test_labels_that_are_gone_end_in_a_word_and_not_in_a_loop(work):
     again.session.handle(protocol.Train())
     again.rest()
     assert set(np.unique(work.prediction())) == {0, 1}
+
+
+def test_the_doubt_comes_with_the_map_and_is_kept(work):
+    folder = Path(work.message.keep)
+    doubt = Doubt.create(folder / "doubt.u8", SHAPE)
+    work.message = replace(work.message, doubt=str(folder / "doubt.u8"))
+    worker = Worker(work)
+    worker.three_strokes()
+    worker.rest()
+    shown, sure = middle_of_cells(work.prediction()), SharedArray.open(work.message.confidence, SHAPE).array
+    assert (doubt.runner_up < 3).all()
+    assert (doubt.runner_up != shown).all()
+    # of three classes: 1 - p1 <= 1 - (p1 - p2) <= 2 (1 - p1)
+    lost = 255 - mean_of_cells(sure).astype(int)
+    assert (doubt.margin >= lost - 2).all()
+    assert (doubt.margin <= 2 * lost + 3).all()
+    again = Doubt.nothing(SHAPE)
+    assert load_doubt(folder, again, SHAPE)
+    assert (again.margin == doubt.margin).all()
+    assert (again.runner_up == doubt.runner_up).all()

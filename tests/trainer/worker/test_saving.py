@@ -65,6 +65,8 @@ def work():
         learner=Learner(),
         weights="weights",
         kept=Kept(),
+        kept_doubt=SimpleNamespace(save=lambda doubt: None),
+        doubt=None,
         prediction=array,
         confidence=array,
         labels=SimpleNamespace(counts=np.array([3, 4])),
