@@ -314,9 +314,12 @@ class _Bar(QProgressBar):
         While one is opened nobody knows yet whether it is.
         """
         self._none = "not predicting" if learnt else "no map yet"
+        # A new value is painted on the spot, and the whole window with it: a tenth of a second without a graphics card.
+        self.setUpdatesEnabled(False)
         self.setMaximum(max(total, 1))
         self.setValue(done)
         self.show_left(seconds if done < total else None)
+        self.setUpdatesEnabled(True)
 
     def show_left(self, seconds: float | None) -> None:
         """Show how long the rest takes, or None."""

@@ -12,7 +12,7 @@ __all__ = ["Pace"]
 
 _SHARE_IN_VIEW = 0.4  # of the time goes to predicting what is in view, while training
 _SHARE_BEYOND = 0.15
-_REPORT_SECONDS = 0.2
+_REPORT_SECONDS = 0.5  # each is a new picture of the viewer's whole window
 _WINDOW = 40
 
 
