@@ -53,6 +53,7 @@ class HistoryDesks(QObject):
             desk.failed.connect(self.failed)
             desk.done.connect(self.done)
         self.snapshots.look_at.connect(self._look_at_region)
+        self.snapshots.compared.connect(lambda: board.layout.bring_into_view(panel.snapshots.last))
         self.notes.look_at.connect(self._look_at)
         self.notes.added.connect(self._bring_up_notes)
 

@@ -46,10 +46,13 @@ class SnapshotDesk(Desk):
         Something was done, in words.
     look_at(region)
         A part of the image is to be seen.
+    compared()
+        The panel shows a comparison.
     """
 
     done = Signal(str)
     look_at = Signal(object)
+    compared = Signal()
     _told = Signal(object, object, str)
 
     def __init__(self, panel: SnapshotsPanel, parent: QObject | None = None) -> None:
@@ -66,7 +69,7 @@ class SnapshotDesk(Desk):
         self._timer.setInterval(_EVERY_MILLISECONDS)
         self._timer.timeout.connect(self.take_if_changed)
         self._told.connect(self._taken, Qt.ConnectionType.QueuedConnection)  # from the thread that writes them
-        panel.take.connect(lambda name: self.take("kept by hand", name))
+        panel.take.connect(self.take_by_hand)
         panel.compare.connect(self.compare)
         panel.restore.connect(self.restore)
         panel.delete.connect(self._ask_delete)
@@ -96,7 +99,9 @@ class SnapshotDesk(Desk):
     # ------------------------------------------------------------------------------------------------------ taking
 
     def take(self, why: str, name: str = "", told: Callable[[LabelSnapshot | None, str], object] | None = None) -> None:
-        """Take a snapshot of the labels as they are now; nobody waits for it.
+        """Take a snapshot of the labels as they were last taken note of; nobody waits for it.
+
+        What a script wrote in this very moment is in the next: to look for that takes longer than all else here.
 
         Parameters
         ----------
@@ -110,7 +115,6 @@ class SnapshotDesk(Desk):
         session, keeper = self.session, self._keeper
         if session is None or keeper is None:
             return
-        session.labels.settle()
         self._changed, turn = False, self._turn
         keeper.take(
             why,
@@ -119,6 +123,12 @@ class SnapshotDesk(Desk):
             counts=session.labels.all_counts(),
             told=lambda snapshot, problem: self._told.emit((turn, told), snapshot, problem),
         )
+
+    def take_by_hand(self, name: str) -> None:
+        """Take one because a person wants it, of all that was drawn up to now."""
+        if self.session is not None:
+            self.session.labels.settle()
+            self.take("kept by hand", name)
 
     def take_if_changed(self) -> None:
         """Take one if anything was drawn since the last."""
@@ -158,6 +168,7 @@ class SnapshotDesk(Desk):
                 (session.labels.scheme_changed, self.end_comparison),
             ):
                 signal.disconnect(slot)
+            session.labels.settle()
             self.take("closed")
             keeper.close(_CLOSING_SECONDS)
         self._store = self._keeper = self._layer = None
@@ -238,6 +249,7 @@ class SnapshotDesk(Desk):
         self._panel.show_comparison(self._found)
         if self._layer is not None:
             self._layer.show(self._found, snapshot.name or moment(snapshot.time))
+        self.compared.emit()
 
     def end_comparison(self) -> None:
         """Take away what a comparison shows."""
@@ -266,6 +278,7 @@ class SnapshotDesk(Desk):
         answer = QMessageBox.question(self._panel, "Put the labels back?", text, yes | no, no)
         if answer == yes and self._still_open(session):
             self._panel.say("keeping the labels of now first…")
+            session.labels.settle()
             self.take("before putting back", told=lambda _, problem: self._put_back(recorded, name, problem))
 
     def _put_back(self, recorded: Recorded, name: str, problem: str) -> None:

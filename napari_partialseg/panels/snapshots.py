@@ -118,6 +118,11 @@ class SnapshotsPanel(QWidget):
         layout.addStretch(1)
 
     @property
+    def last(self) -> QWidget:
+        """What stands lowest of a comparison."""
+        return self._go
+
+    @property
     def chosen(self) -> str:
         """The id of the snapshot that is chosen; "" for none."""
         row = self._table.currentRow()

@@ -364,3 +364,23 @@ def test_a_project_with_snapshots_opens_where_none_are_known(work):
     assert len(again.snapshots.all()) == 1
     again.close()
     work.keeper, work.store, work.project = again.keeper, again.store, again.project
+
+
+def test_what_a_killed_program_left_half_written_is_swept_and_snapshots_stay(work):
+    work.paint(Region(2, 2, 5, 5), 1)
+    snapshot, _ = work.take()
+    files, folder = work.project.images[0].files.history, work.project.folder
+    left = [
+        files.chunks / f".{'0' * 32}-4194304-1-{'a' * 8}",  # a process of a number that none has
+        files.folder / f".20260101T000000-abcdef-4194304-2-{'b' * 8}.json",
+    ]
+    for path in left:
+        path.write_bytes(b"half")
+    contents = work.snapshots.contents.names()
+    work.close()
+    again = open_work(folder)
+    assert not any(path.exists() for path in left)
+    assert again.snapshots.contents.names() == contents
+    assert [s.id for s in again.snapshots.all()] == [snapshot.id]
+    again.close()
+    work.keeper, work.store, work.project = again.keeper, again.store, again.project
