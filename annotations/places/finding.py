@@ -27,12 +27,13 @@ __all__ = ["find_places"]
 
 _SMOOTH: Final = 12.0  # px: one looks at places, not at pixels
 _FROM_LABELS: Final = 24  # px
-_FROM_VISITS: Final = 48  # px
+_FROM_VISITS: Final = 24  # px
+_APART: Final = 48  # px from one place of a list to another
 _REACH: Final = 96  # px from the middle of a place to its edge, at the most
 _LEAST_DOUBT: Final = 0.15
 _OWN: Final = 0.5  # of the doubt around it: what a cell has itself, where a place begins
 _EDGE: Final = 0.7  # a place ends where the map is surer than this part of its least certain pixel
-_LEAST_PIXELS: Final = 400  # a short stroke
+_LEAST_PIXELS: Final = 600  # a stroke
 _RARITY: Final = 0.25
 _RAREST: Final = 0.003  # share of the map below which a class counts as no rarer
 _AGAIN: Final = 0.6  # what another place between the same two classes is worth
@@ -76,7 +77,7 @@ def find_places(
         worth[box.slices][inside] = worth[peak] = 0
         if place is not None:
             places.append(place)
-            worth[_around(cell, found).slices] = 0
+            worth[_around(cell, found, _APART).slices] = 0
             worth[pairs == pairs[peak]] *= _AGAIN
     return places
 
@@ -93,9 +94,9 @@ def _worth(
     return worth
 
 
-def _around(cell: Region, found: ReducedMap) -> Region:
-    """Return the cells that are too close to one for another place."""
-    return cell.grown(-(-_FROM_VISITS // found.stride)).clipped(found.doubt.shape)
+def _around(cell: Region, found: ReducedMap, pixels: int) -> Region:
+    """Return the cells that are no further from one than so many pixels."""
+    return cell.grown(-(-pixels // found.stride)).clipped(found.doubt.shape)
 
 
 def _smoothed(found: ReducedMap) -> NDArray[np.float32]:
@@ -114,7 +115,7 @@ def _closed(found: ReducedMap, visited: Sequence[tuple[int, int]]) -> NDArray[np
     closed: NDArray[np.bool_] = ndimage.maximum_filter(found.labelled, 2 * (_FROM_LABELS // found.stride) + 1)
     for row, column in visited:
         cell = Region(row // found.stride, column // found.stride, 1, 1)
-        closed[_around(cell, found).slices] = True
+        closed[_around(cell, found, _FROM_VISITS).slices] = True
     return closed
 
 

@@ -150,8 +150,8 @@ class PlaceGuide(QObject):
 
     def _show(self, place: Place) -> None:
         self._going, self._current, self._text = False, place, ""
-        self._outline.show(place.region)
         look_at(self._viewer, self._layers.labels, place.region)
+        self._outline.show(place.region)
         self.changed.emit()
 
     def leave(self) -> None:

@@ -23,6 +23,8 @@ DOUBT_COLOURS = ((0.0, "#ff9f1c00"), (0.3, "#ff9f1c00"), (0.65, "#ff7a1c80"), (1
 """Parts of the doubt and their colours, #rrggbbaa: nothing where the map is sure, then orange, then magenta, which no
 ground has."""
 _MARGIN = 6  # px between a place and its outline
+_ANEW = 1.25  # lines that are wider or thinner than meant by this much are drawn anew
+_LEAST_DOTS = 18.0  # across the outline: a place is found from afar, too
 _DARK, _LIGHT = 6.0, 2.5  # dots on the screen: a light line on a dark one is seen on any ground
 _SMALLEST, _WANTED, _LARGEST = 0.08, 0.5, 0.8  # of the view, along the longer side of a place
 _MOST_DOTS = 8.0  # on the screen, across a pixel of the image
@@ -75,37 +77,43 @@ class Outline:
         self._viewer = viewer
         self._layer = layer
         self._region: Region | None = None
+        self._zoom = 1.0  # when it was drawn
         viewer.scene.camera.events.zoom.connect(self._zoomed)
 
     def show(self, region: Region | None) -> None:
         """Outline this region of the image, in pixels; None takes the outline away."""
         self._region = region
-        self._draw()
+        self._layer.visible = region is not None
+        if region is None:
+            self._layer.data = []
+        else:
+            self._draw(region)
 
     def stop(self) -> None:
         """Follow the zoom no more."""
         self._viewer.scene.camera.events.zoom.disconnect(self._zoomed)
 
     def _zoomed(self, event: object = None) -> None:
-        if self._region is not None:
-            self._layer.edge_width = self._widths()
+        ratio = float(self._viewer.scene.camera.zoom) / self._zoom
+        if self._region is not None and not 1 / _ANEW < ratio < _ANEW:
+            self._draw(self._region)
 
-    def _widths(self) -> list[float]:
-        dot = 1 / (float(self._viewer.scene.camera.zoom) * float(self._layer.scale[-1]))
-        return [_DARK * dot, _LIGHT * dot]
-
-    def _draw(self) -> None:
-        layer = self._layer
-        layer.data = []
-        layer.visible = self._region is not None
-        if self._region is None:
-            return
-        around = self._region.grown(_MARGIN)
+    def _draw(self, region: Region) -> None:
+        # napari's widths are in pixels of the image, and can be changed only of shapes that are selected.
+        self._zoom = float(self._viewer.scene.camera.zoom)
+        dot = 1 / (self._zoom * float(self._layer.scale[-1]))
+        beside = max(_MARGIN, (_LEAST_DOTS * dot - min(region.shape)) / 2)
         # napari's pixel centres lie at whole numbers
-        corners = np.array([[around.top, around.left], [around.bottom, around.right]]) - 0.5
-        layer.add_rectangles(
-            [corners, corners],
-            edge_width=self._widths(),
+        corners = np.array(
+            [
+                [region.top - beside, region.left - beside],
+                [region.bottom + beside, region.right + beside],
+            ]
+        )
+        self._layer.data = []
+        self._layer.add_rectangles(
+            [corners - 0.5, corners - 0.5],
+            edge_width=[_DARK * dot, _LIGHT * dot],
             edge_color=["#101010", "#ffffff"],
             face_color="transparent",
         )

@@ -121,4 +121,4 @@ def test_whatever_the_map_places_are_open_and_in_order(seed, classes, share):
         assert place.classes == (first[row, column], second[row, column])
         assert place.pixels >= finding._LEAST_PIXELS
         assert not labelled[max(row - 5, 0) : row + 6, max(column - 5, 0) : column + 6].any()
-        assert all(max(abs(a - b) for a, b in zip(place.at, at, strict=True)) > 40 for at in visited)
+        assert all(max(abs(a - b) for a, b in zip(place.at, at, strict=True)) > 20 for at in visited)

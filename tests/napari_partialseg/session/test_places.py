@@ -125,6 +125,23 @@ def test_the_zoom_stays_where_it_makes_sense(widget, places, qtbot):
     assert 0.3 < max(shares) < 0.7
 
 
+def test_the_outline_is_as_wide_on_the_screen_at_any_zoom(widget, qtbot):
+    make_map(widget)
+    next_place(widget, qtbot)
+    layer, camera = widget.session.layers.place, widget.viewer.scene.camera
+
+    def dots():
+        return np.array(layer.edge_width) * camera.zoom * layer.scale[-1]
+
+    before = dots()
+    assert before[0] > before[1] > 2
+    for factor in (0.1, 30):
+        camera.zoom *= factor
+        assert np.allclose(dots(), before, rtol=0.3)
+        size = np.ptp(layer.data[0], axis=0) * camera.zoom * layer.scale[-1]
+        assert (size > 15).all()
+
+
 def test_visits_are_kept_with_the_image(widget, places, qtbot):
     make_map(widget)
     place = next_place(widget, qtbot)
