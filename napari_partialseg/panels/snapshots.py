@@ -170,7 +170,7 @@ class SnapshotsPanel(QWidget):
         self._compare.setChecked(found is not None)
         if found is None:
             return
-        self._said.setText(_in_words(found))
+        self._say(_in_words(found))
         self._go.setEnabled(found.changed > 0)
         classes = [i for i in range(len(found.matched.scheme)) if found.now[i] or found.then[i]]
         self._counts.setRowCount(len(classes))
@@ -193,8 +193,13 @@ class SnapshotsPanel(QWidget):
 
     def say(self, text: str) -> None:
         """Say what is being done; "" for nothing."""
-        self._said.setText(text)
+        self._say(text)
         self._said.setVisible(bool(text))
+
+    def _say(self, text: str) -> None:
+        self._said.setText(text)
+        # What is scrolled asks for no height by width: all lines must be had before it is laid out.
+        self._said.setMinimumHeight(self._said.heightForWidth(max(self.width(), 240)))
 
     def _taken(self) -> None:
         if self._take.isEnabled():
