@@ -20,6 +20,7 @@ from napari_partialseg.jobs.export import Exporter
 from napari_partialseg.jobs.locate import RASTERS, Locator
 from napari_partialseg.jobs.masks import MaskDesk
 from napari_partialseg.jobs.opening import Opener, Wanted, home_of
+from napari_partialseg.looking.looker import Looker
 from napari_partialseg.messages import Messages
 from napari_partialseg.one_panel import OnePerViewer
 from napari_partialseg.panels.board import lay_out
@@ -75,6 +76,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.mask_desk = MaskDesk(self.board.masks, self)
         self.exporter = Exporter(self.board.exports, self)
         self.history = HistoryDesks(self.board, self)
+        self.looker = Looker(self.board.view, self)
         self._showing = Showing(self.board, self)
         self._where = ShowingPlaces(self.board.where, self)
         self._messages = Messages(self.board.banner, self.client, self)
@@ -102,6 +104,9 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._keys.chosen.connect(self._showing.choose_class)
         self._keys.hint.connect(self._tell)
         self._where.hint.connect(self._tell)
+        self._keys.look.connect(self.looker.press)
+        self.looker.hint.connect(self._tell)
+        self.looker.cleaning_changed.connect(self.exporter.set_cleaning)
         self._dock.found.connect(self._keys.set_window)
         self._dock.closed.connect(lambda: self.shut_down(remove_layers=False))  # the layers go with the viewer
         self._opener.changed.connect(self._show_title)
@@ -122,6 +127,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         """Fit the theme of the viewer."""
         back = get_theme(self.viewer.theme).background
         self.board.banner.set_dark(QColor(back.as_hex()).lightness() < 128)
+        self.looker.show_theme()
 
     def _show_title(self) -> None:
         """Say what is open, and what is being read."""
@@ -203,6 +209,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
             self._where,
             self.mask_desk,
             self.exporter,
+            self.looker,
             self.history,
             self._keys,
         ):
@@ -267,7 +274,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session = self.session
         if session is None:
             return
-        for part in (self._keys, self.history, self._showing, self._where, self.mask_desk, self.exporter):
+        for part in (self._keys, self.looker, self.history, self._showing, self._where, self.mask_desk, self.exporter):
             part.set_session(None)
         save_or_ask(session, self)
         self.session = None
@@ -288,7 +295,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._opener.give_up()
         self._locator.stop()
         self._showing.stop()
-        for part in (self._where, self.history, self.mask_desk, self.exporter):
+        for part in (self.looker, self._where, self.history, self.mask_desk, self.exporter):
             part.set_session(None)
         self.client.end()
         if self.session is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dissolve_small"]
 
-_BLOCK: Final = 2048
+_BLOCK: Final = 1024  # a thread that looks at one holds the viewer up for some ten milliseconds
 
 
 def dissolve_small(

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from annotations.images.georeference import Georeference
 
-__all__ = ["dense_step", "ground_areas", "lon_lat", "to_world", "with_dense_edges"]
+__all__ = ["WGS84", "crs_on_earth", "dense_step", "ground_areas", "lon_lat", "to_world", "with_dense_edges"]
 
-_WGS84: Final = CRS.from_epsg(4326)
+WGS84: Final = CRS.from_epsg(4326)
+"""Longitude and latitude."""
 _RADIUS: Final = 6371008.8
 _EARTH: Final = (6.3e6, 6.4e6)
 _ELLIPSOID: Final = re.compile(r'(?:SPHEROID|ELLIPSOID)\["[^"]*",\s*([-+\d.eE]+)\s*,\s*([-+\d.eE]+)')
@@ -127,7 +128,7 @@ def lon_lat(world: NDArray[Any], georeference: Georeference, name: str) -> NDArr
             f"is {_title(crs)}: a local one, or of another planet. {way_out}"
         )
     try:
-        placed = shapely.transform(world, lambda points: np.round(_warped(points, crs, _WGS84), 10))
+        placed = shapely.transform(world, lambda points: np.round(_warped(points, crs, WGS84), 10))
     except (PartialSegError, RasterioError) as error:
         raise PartialSegError(
             f"{name}: GeoJSON holds longitude and latitude, which cannot be computed from {_title(crs)}. {way_out}"
@@ -142,6 +143,12 @@ def lon_lat(world: NDArray[Any], georeference: Georeference, name: str) -> NDArr
             )
     result: NDArray[Any] = shapely.orient_polygons(placed)
     return result
+
+
+def crs_on_earth(georeference: Georeference | None) -> CRS | None:
+    """Return the CRS of an image that lies on the Earth; None where it has none, or a local or another planet's."""
+    crs = None if georeference is None else _crs(georeference)
+    return crs if crs is not None and _on_earth(crs) else None
 
 
 def _crs(georeference: Georeference) -> CRS | None:
@@ -220,15 +227,15 @@ def _projected_areas(world: NDArray[Any], crs: CRS) -> NDArray[np.float64]:
     edge = np.stack([x.ravel(), y.ravel()], axis=1)
     if not _on_earth(crs):
         raise PartialSegError("of another planet")
-    places = _warped(edge, crs, _WGS84)
+    places = _warped(edge, crs, WGS84)
     longitude, latitude = places[40]
     sphere = np.radians(places)
     cosine = np.sin(sphere[40, 1]) * np.sin(sphere[:, 1]) + np.cos(sphere[40, 1]) * np.cos(sphere[:, 1]) * np.cos(
         sphere[:, 0] - sphere[40, 0]
     )
     if np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() > _WIDE_DEGREES:
-        lon = shapely.transform(world, lambda points: _warped(points, crs, _WGS84))
-        return _cylinder_areas(lon, *_ellipsoid(_WGS84))
+        lon = shapely.transform(world, lambda points: _warped(points, crs, WGS84))
+        return _cylinder_areas(lon, *_ellipsoid(WGS84))
     plane = CRS.from_proj4(f"+proj=laea +lat_0={latitude:.9f} +lon_0={longitude:.9f} +datum=WGS84 +units=m +no_defs")
     moved = shapely.transform(world, lambda points: _warped(points, crs, plane))
     return np.asarray(shapely.area(moved), np.float64)

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from superqt.utils import QSignalDebouncer
 
+from annotations.cleaning.cleaning import AS_IT_IS, Cleaning
 from annotations.errors import PartialSegError
 from annotations.export.targets import GEOTIFF, POLYGONS, check_target, shown
 from napari_partialseg.jobs.desk import Desk
@@ -49,6 +50,7 @@ class Exporter(Desk):
         self._waiting: tuple[str, Path] | None = None  # for the worker to have predicted everything
         self._predicting = False  # whether the worker has begun to, since it was asked
         self._complete: tuple[int, Path | None] | None = None  # step and network of a prediction without gaps
+        self._cleaning = AS_IT_IS
         self._trouble = ""  # what the worker said since it was asked
         self._kinds: dict[str, str] = {}  # of the files written for this session, by place
         self._silence = QSignalDebouncer(parent=self)
@@ -68,6 +70,10 @@ class Exporter(Desk):
             session.worker.saved.connect(self._saved)
             session.worker.died.connect(self._worker_died)
             session.client.received.connect(self._heard)
+
+    def set_cleaning(self, cleaning: Cleaning) -> None:
+        """Smooth map and polygons so from now on."""
+        self._cleaning = cleaning
 
     def export(self, kind: str, path: str | Path) -> None:
         """Write a file of a kind of `KINDS`, replacing one that is there.
@@ -226,7 +232,14 @@ class Exporter(Desk):
             return
         # A copy: training goes on meanwhile, and the file shall hold one state of the map.
         step, checkpoint = self._complete or (None, None)
-        content = Content.of(kind, self.session.opened_image, step=step, checkpoint=checkpoint, protected=self._masks())
+        content = Content.of(
+            kind,
+            self.session.opened_image,
+            step=step,
+            checkpoint=checkpoint,
+            protected=self._masks(),
+            cleaning=self._cleaning,
+        )
         self._panel.show_busy(f"writing {shown(path.name)}")
         self._start(
             lambda **tools: write(path, content, **tools),

@@ -15,6 +15,7 @@ from napari_partialseg.panels.image import ImagePanel
 from napari_partialseg.panels.layout import Header, PanelLayout
 from napari_partialseg.panels.learn import LearnPanel
 from napari_partialseg.panels.masks import MasksPanel
+from napari_partialseg.panels.view import ViewPanel
 from napari_partialseg.panels.where import WherePanel
 from napari_partialseg.session.where_layers import DOUBT_COLOURS
 
@@ -42,6 +43,8 @@ class Board:
         The tools.
     where : WherePanel
         Where to draw next.
+    view : ViewPanel
+        How the map is looked at.
     learn : LearnPanel
         Training.
     masks : MasksPanel
@@ -60,6 +63,7 @@ class Board:
     classes: ClassesPanel
     draw: DrawPanel
     where: WherePanel
+    view: ViewPanel
     learn: LearnPanel
     masks: MasksPanel
     history: HistoryPanel
@@ -73,6 +77,7 @@ def lay_out(dock: QWidget) -> Board:
     draw, learn, masks, exports = DrawPanel(), LearnPanel(), MasksPanel(), ExportPanel()
     history = HistoryPanel()
     where = WherePanel(DOUBT_COLOURS)
+    view = ViewPanel()
     layout = PanelLayout(
         dock,
         above=(header, banner),
@@ -81,6 +86,7 @@ def lay_out(dock: QWidget) -> Board:
             ("Classes", classes, True),
             ("Draw", draw, True),
             ("Where next", where, False),
+            ("View", view, False),
             ("Learn", learn, True),
             ("Random and imported labels", masks, False),
             ("History", history, False),
@@ -91,4 +97,4 @@ def lay_out(dock: QWidget) -> Board:
     exports.begun.connect(lambda: layout.bring_into_view(exports.last))
     for panel in (image, classes):
         panel.refused.connect(banner.say)
-    return Board(header, banner, image, classes, draw, where, learn, masks, history, exports, layout)
+    return Board(header, banner, image, classes, draw, where, view, learn, masks, history, exports, layout)

@@ -209,7 +209,8 @@ class FixedLayers(QObject):
     def _contour_changed(self, layer: Any) -> None:
         if layer.contour:
             layer.contour = 0
-            self._say(f"{layer.name!r} is drawn filled: outlines would cost seconds at every stroke on a large image.")
+            way = "; O outlines the map at no cost" if layer is self._layers.prediction else ""
+            self._say(f"{layer.name!r} is drawn filled: these outlines would cost seconds on a large image{way}.")
 
     def _dimensions_changed(self, event: object = None) -> None:
         if self._layers.labels.n_edit_dimensions != 2:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassKeys", "WorkKeys"]
 
-_OTHERS = "XVMNBY-=[]"
+_LOOKS = "TWO"
+_OTHERS = f"XVMNBY-=[]{_LOOKS}"
 _SAVE = ("Ctrl+S", "Ctrl+Shift+S", "Ctrl+Alt+S")
 _TURNS = ("Ctrl+E", "Ctrl+T", "Ctrl+Alt+T", "Ctrl+G")
 
@@ -98,6 +99,8 @@ class WorkKeys(QObject):
         Taken and given back together with these.
     hint : callable
         Told, in a few words, what a key did or why it does nothing.
+    look : callable
+        Told the key of those that are for looking at the map: T, W or O.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class WorkKeys(QObject):
         session: Session,
         classes: ClassKeys,
         hint: Callable[[str], None],
+        look: Callable[[str], None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -118,6 +122,7 @@ class WorkKeys(QObject):
             *((key, lambda tool=tool: self._take(tool)) for tool, key in TOOL_KEYS.items()),
             ("X", self._swap),
             ("V", self._peek),
+            *((key, lambda key=key: look(key)) for key in _LOOKS),
             ("N", session.places.next),
             ("B", session.places.back),
             ("Y", session.note_here.emit),

@@ -26,10 +26,13 @@ class WindowKeys(QObject):
         The key of a class was pressed.
     hint(text)
         What a key did, or why it does nothing, in a few words.
+    look(key)
+        T, W or O, the keys for looking at the map, went down.
     """
 
     chosen = Signal(int)
     hint = Signal(str)
+    look = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,7 +54,7 @@ class WindowKeys(QObject):
             self._work = None
         if session is not None and self._classes is not None and self._window is not None:
             self._classes.set_scheme(session.scheme)
-            self._work = WorkKeys(self._window, session, self._classes, self.hint.emit, self)
+            self._work = WorkKeys(self._window, session, self._classes, self.hint.emit, self.look.emit, self)
             session.scheme_changed.connect(lambda: self._bind(session.scheme))
 
     def _bind(self, scheme: ClassScheme) -> None:
