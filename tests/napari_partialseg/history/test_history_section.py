@@ -76,8 +76,9 @@ def test_compare_shows_what_would_change_and_leaves_the_work_alone(widget, qtbot
     stroke(widget, (60, 70), (10, 40), 3)
     panel, viewer = widget.board.history.snapshots, widget.viewer
     before = widget.session.layers.labels.data.copy()
+    own = len(viewer.layers)
     panel.compare.emit(first.id)
-    qtbot.waitUntil(lambda: len(viewer.layers) == 6, timeout=10000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == own + 1, timeout=10000)
     layer = viewer.layers[-1]
     assert layer.metadata[MARK] == "snapshot"
     assert not layer.editable
@@ -92,7 +93,7 @@ def test_compare_shows_what_would_change_and_leaves_the_work_alone(widget, qtbot
     assert region.top <= 10
     assert region.bottom >= 70
     panel.compare.emit("")
-    assert len(viewer.layers) == 5
+    assert len(viewer.layers) == own
     np.testing.assert_array_equal(widget.session.layers.labels.data, before)
 
 
@@ -172,6 +173,7 @@ def test_names_and_deleting_and_reading_only(widget, qtbot, yes, orthophoto):
 
 def test_notes_are_edited_shown_deleted_and_brought_back(widget, qtbot):
     panel, viewer = widget.board.history.notes, widget.viewer
+    own = len(viewer.layers)
     viewer.scene.camera.center = (0, 50.0, 100.0)
     panel.add.emit()
     (note,) = widget.history.notes.notes
@@ -187,7 +189,7 @@ def test_notes_are_edited_shown_deleted_and_brought_back(widget, qtbot):
     assert [t.strip() for t in layer.text.values] == ["what is {this}?"]
     assert viewer.layers.selection.active is widget.session.layers.labels
     panel.delete.emit(note.number)
-    assert len(viewer.layers) == 5
+    assert len(viewer.layers) == own
     panel.bring_back.emit()
     assert [n.text for n in widget.history.notes.notes] == ["what is {this}?"]
     viewer.scene.camera.center = (0, 0.0, 0.0)
