@@ -90,6 +90,11 @@ class ImageFiles:
         return self.folder / "visits.json"
 
     @property
+    def check(self) -> Path:
+        """Points at which a person checks the map, and what was seen there (`annotations.quality.check`)."""
+        return self.folder / "check.json"
+
+    @property
     def made_by(self) -> Path:
         """What made the kept map, while it has no gaps (`MadeBy`)."""
         return self.folder / "prediction.json"

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
+from napari_partialseg.checking.desk import CheckDesk
 from napari_partialseg.dock_keeper import DockKeeper
 from napari_partialseg.ending import save_or_ask
 from napari_partialseg.history.desks import HistoryDesks
@@ -77,6 +78,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.exporter = Exporter(self.board.exports, self)
         self.history = HistoryDesks(self.board, self)
         self.looker = Looker(self.board.view, self)
+        self.checks = CheckDesk(self.board.quality, self)
         self._showing = Showing(self.board, self)
         self._where = ShowingPlaces(self.board.where, self)
         self._messages = Messages(self.board.banner, self.client, self)
@@ -101,13 +103,17 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.exporter.written.connect(lambda path: self._tell(f"written: {path}"))
         self.history.failed.connect(self.board.banner.say)
         self.history.done.connect(self._tell)
-        self._keys.chosen.connect(self._showing.choose_class)
+        self.checks.failed.connect(self.board.banner.say)
+        self.checks.done.connect(self._tell)
+        self.checks.begun.connect(self._bring_up_check)
+        self._keys.chosen.connect(self._take_class)
         self._keys.hint.connect(self._tell)
         self._where.hint.connect(self._tell)
         self._keys.look.connect(self.looker.press)
         self.looker.hint.connect(self._tell)
         self.looker.cleaning_changed.connect(self.exporter.set_cleaning)
         self._dock.found.connect(self._keys.set_window)
+        self._dock.found.connect(self.checks.set_window)
         self._dock.closed.connect(lambda: self.shut_down(remove_layers=False))  # the layers go with the viewer
         self._opener.changed.connect(self._show_title)
         self._opener.failed.connect(self._could_not_open)
@@ -211,6 +217,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
             self.exporter,
             self.looker,
             self.history,
+            self.checks,
             self._keys,
         ):
             part.set_session(session)
@@ -258,6 +265,17 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         else:
             self._showing.edit_scheme(scheme)
 
+    def _take_class(self, index: int) -> None:
+        """Do what the key of a class does: draw with it, or say that it is at the point that is looked at."""
+        if self.checks.looking:
+            self.checks.answer(index)
+        else:
+            self._showing.choose_class(index)
+
+    def _bring_up_check(self) -> None:
+        self.board.layout.sections["Quality"].expand()
+        self.board.layout.bring_into_view(self.board.quality.asked)
+
     def train(self) -> None:
         """Train from now on."""
         self._showing.train()
@@ -274,6 +292,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session = self.session
         if session is None:
             return
+        self.checks.set_session(None)  # first: what it hid is shown again
         for part in (self._keys, self.looker, self.history, self._showing, self._where, self.mask_desk, self.exporter):
             part.set_session(None)
         save_or_ask(session, self)
@@ -290,6 +309,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._closed = True
         self.viewer.events.theme.disconnect(self._show_theme)
         self.viewer.layers.events.inserted.disconnect(self._layer_added)
+        self.checks.stop()
         self._keys.stop()
         self._dock.stop()
         self._opener.give_up()

@@ -15,6 +15,7 @@ from napari_partialseg.panels.image import ImagePanel
 from napari_partialseg.panels.layout import Header, PanelLayout
 from napari_partialseg.panels.learn import LearnPanel
 from napari_partialseg.panels.masks import MasksPanel
+from napari_partialseg.panels.quality import QualityPanel
 from napari_partialseg.panels.view import ViewPanel
 from napari_partialseg.panels.where import WherePanel
 from napari_partialseg.session.where_layers import DOUBT_COLOURS
@@ -43,6 +44,8 @@ class Board:
         The tools.
     where : WherePanel
         Where to draw next.
+    quality : QualityPanel
+        How good the map is.
     view : ViewPanel
         How the map is looked at.
     learn : LearnPanel
@@ -63,6 +66,7 @@ class Board:
     classes: ClassesPanel
     draw: DrawPanel
     where: WherePanel
+    quality: QualityPanel
     view: ViewPanel
     learn: LearnPanel
     masks: MasksPanel
@@ -77,6 +81,7 @@ def lay_out(dock: QWidget) -> Board:
     draw, learn, masks, exports = DrawPanel(), LearnPanel(), MasksPanel(), ExportPanel()
     history = HistoryPanel()
     where = WherePanel(DOUBT_COLOURS)
+    quality = QualityPanel()
     view = ViewPanel()
     layout = PanelLayout(
         dock,
@@ -86,6 +91,7 @@ def lay_out(dock: QWidget) -> Board:
             ("Classes", classes, True),
             ("Draw", draw, True),
             ("Where next", where, False),
+            ("Quality", quality, False),
             ("View", view, False),
             ("Learn", learn, True),
             ("Random and imported labels", masks, False),
@@ -97,4 +103,4 @@ def lay_out(dock: QWidget) -> Board:
     exports.begun.connect(lambda: layout.bring_into_view(exports.last))
     for panel in (image, classes):
         panel.refused.connect(banner.say)
-    return Board(header, banner, image, classes, draw, where, view, learn, masks, history, exports, layout)
+    return Board(header, banner, image, classes, draw, where, quality, view, learn, masks, history, exports, layout)

@@ -23,7 +23,7 @@ __all__ = ["HELP", "LayerHelp"]
 
 HELP = (
     ", ".join(f"{key} {tool}" for tool, key in TOOL_KEYS.items() if tool != "move")
-    + ", Space moves, X unlabels, N next place, Y notes; the map: V hides, T blinks, O outlines, W swipes"
+    + ", Space moves, X unlabels, N next place, Y notes, C check; the map: V hides, T blinks, O outlines, W swipes"
 )
 
 

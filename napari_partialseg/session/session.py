@@ -74,6 +74,8 @@ class Session(QObject):
         Classes were added, renamed or recoloured, and are shown so.
     note_here()
         A note is to be pinned to the place under the pointer.
+    check_map()
+        The map is to be checked at points, or no more.
     """
 
     problem = Signal(str)
@@ -81,6 +83,7 @@ class Session(QObject):
     on_disk = Signal()
     scheme_changed = Signal()
     note_here = Signal()
+    check_map = Signal()
 
     def __init__(
         self,

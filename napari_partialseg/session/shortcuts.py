@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ClassKeys", "WorkKeys"]
 
 _LOOKS = "TWO"
-_OTHERS = f"XVMNBY-=[]{_LOOKS}"
+_OTHERS = f"XVMNBYC-=[]{_LOOKS}"
 _SAVE = ("Ctrl+S", "Ctrl+Shift+S", "Ctrl+Alt+S")
 _TURNS = ("Ctrl+E", "Ctrl+T", "Ctrl+Alt+T", "Ctrl+G")
 
@@ -126,6 +126,7 @@ class WorkKeys(QObject):
             ("N", session.places.next),
             ("B", session.places.back),
             ("Y", session.note_here.emit),
+            ("C", session.check_map.emit),
             ("M", lambda: hint("a new class is made with Add class in the panel")),
             ("-", lambda: self._step(-1)),
             ("=", lambda: self._step(1)),

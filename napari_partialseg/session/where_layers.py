@@ -71,11 +71,14 @@ class Outline:
         Whose zoom counts.
     layer : Shapes
         Of `outline_layer`.
+    margin : float
+        Pixels of the image between what is outlined and the line, at the least.
     """
 
-    def __init__(self, viewer: Viewer, layer: Shapes) -> None:
+    def __init__(self, viewer: Viewer, layer: Shapes, margin: float = _MARGIN) -> None:
         self._viewer = viewer
         self._layer = layer
+        self._margin = margin
         self._region: Region | None = None
         self._zoom = 1.0  # when it was drawn
         viewer.scene.camera.events.zoom.connect(self._zoomed)
@@ -102,7 +105,7 @@ class Outline:
         # napari's widths are in pixels of the image, and can be changed only of shapes that are selected.
         self._zoom = float(self._viewer.scene.camera.zoom)
         dot = 1 / (self._zoom * float(self._layer.scale[-1]))
-        beside = max(_MARGIN, (_LEAST_DOTS * dot - min(region.shape)) / 2)
+        beside = max(self._margin, (_LEAST_DOTS * dot - min(region.shape)) / 2)
         # napari's pixel centres lie at whole numbers
         corners = np.array(
             [

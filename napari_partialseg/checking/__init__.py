@@ -1,0 +1,1 @@
+"""Checking the map at points drawn by chance, without seeing it."""
