@@ -163,7 +163,7 @@ class QualityPanel(QWidget):
         unclear = sum(p.unclear for p in check.points) if check is not None else 0
         left_out = sum(not e.known for e in accuracy.iou)
         share, low, high = (f"{100 * value:.0f}" for value in (overall.value, overall.low, overall.high))
-        parts = [f"{share} % of the map is right, likely {low} to {high} %; from {overall.points} points."]
+        parts = [f"{share}\u00a0% of the map is right, likely {low} to {high}\u00a0%; from {overall.points} points."]
         if unclear:
             parts.append(f"At {unclear} it could not be told.")
         if mean.known and left_out:

@@ -83,7 +83,7 @@ def test_keys_answer_and_the_map_stays_out_of_sight(widget, qtbot):
     found = widget.checks.accuracy()
     assert found.overall.low <= 0.75 <= found.overall.high
     assert found.users[1].value == 0
-    assert f"{100 * found.overall.value:.0f} % of the map is right" in shown_text(widget, "PartialSegOverall")
+    assert f"{100 * found.overall.value:.0f}\u00a0% of the map is right" in shown_text(widget, "PartialSegOverall")
     assert shown_text(widget, "PartialSegQuality").startswith("mIoU")
 
 
