@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from annotations.classes import NOT_PREDICTED
 from annotations.disk.aside import set_aside
 from annotations.disk.files import read_json, write_atomically
 from annotations.disk.full import why_not_written
@@ -104,20 +105,21 @@ def check_of(drawn: Drawn, names: Sequence[str], seed: int) -> Check:
 
 
 def accuracy_of(check: Check, prediction: NDArray[np.uint8], names: Sequence[str]) -> Accuracy | None:
-    """Return what the answers say of a map; None where there is no answer yet.
+    """Return what the answers say of a map; None where there is no answer yet, or no map at the points.
 
     Parameters
     ----------
     check : Check
         Points and answers; those of classes that are no more are left out.
     prediction : ndarray of uint8, shape (H, W)
-        The map as it is now.
+        The map as it is now; points where it is not made are left out, since it may be made anew just then.
     names : sequence of str
         The classes of now.
     """
     index = {name: n for n, name in enumerate(names)}
     strata = {name: n for n, name in enumerate(check.pixels)}
-    used = [p for p in check.points if p.seen in index and p.stratum in strata]
+    answered = [p for p in check.points if p.seen in index and p.stratum in strata]
+    used = [p for p in answered if prediction[p.row, p.column] != NOT_PREDICTED]
     if not used:
         return None
     return assess(

@@ -153,7 +153,10 @@ class QualityPanel(QWidget):
         self._rows.setVisible(accuracy is not None)
         self._overall.setVisible(not looking)
         if accuracy is None:
-            self._overall.setText(_WHAT if check is None else "No point was answered yet.")
+            waiting = (
+                "There is no map at these points now." if check and check.answered else "No point was answered yet."
+            )
+            self._overall.setText(_WHAT if check is None else waiting)
             return
         mean, overall = accuracy.mean_iou, accuracy.overall
         if mean.known:
@@ -169,7 +172,7 @@ class QualityPanel(QWidget):
         if mean.known and left_out:
             parts.append(f"mIoU without {left_out} {'class' if left_out == 1 else 'classes'} of too few points.")
         if accuracy.unseen > 0.005:
-            parts.append(f"{accuracy.unseen:.0%} of the map has no answer yet.")
+            parts.append(f"{accuracy.unseen:.0%} of the map has no answer, or is not made yet.")
         self._overall.setText(" ".join(parts))
         self._rows.show_accuracy(accuracy, scheme)
 

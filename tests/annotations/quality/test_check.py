@@ -53,8 +53,10 @@ def test_figures_are_those_of_the_map_as_it_is_now(check, prediction):
     assert accuracy_of(done, prediction, NAMES).overall.value == 1
     swapped = np.where(prediction == 1, 0, 1).astype(np.uint8)
     assert accuracy_of(done, swapped, NAMES).overall.value == 0
-    empty = np.full_like(prediction, 255)
-    assert accuracy_of(done, empty, NAMES).overall.value == 0
+    assert accuracy_of(done, np.full_like(prediction, 255), NAMES) is None
+    half = np.where(np.arange(50) < 25, prediction, 255).astype(np.uint8)  # the rest is being made
+    found = accuracy_of(done, half, NAMES)
+    assert (found.overall.value, found.unseen) == (1, 0.5)
 
 
 def test_answers_of_a_class_that_is_no_more_are_left_out(check, prediction):

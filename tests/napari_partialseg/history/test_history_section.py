@@ -234,6 +234,7 @@ def test_work_is_added_up_and_exported(widget, qtbot, tmp_path):
     stroke(widget, (30, 40), (10, 40), 2)
     widget.board.layout.sections["History"].expand()
     panel = widget.board.history.time
+    on_disk(widget)  # both strokes: the table is read from there
     widget.history.time._stale = True
     widget.board.history.bring_up(panel)
     widget.history.time._panel.isVisible = lambda: True  # the window of a test is not shown
