@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QMessageBox
 
 from annotations.classes import LANDCOVER_AI
@@ -28,7 +28,14 @@ class Showing(QObject):
     ----------
     board : Board
         The panels.
+
+    Signals
+    -------
+    afresh()
+        It was begun anew, with other weights.
     """
+
+    afresh = Signal()
 
     def __init__(self, board: Board, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -125,6 +132,7 @@ class Showing(QObject):
         )
         if answer == yes and session is not None and session is self._session:  # no other was opened meanwhile
             session.worker.start_afresh(config)
+            self.afresh.emit()
 
     # ----------------------------------------------------------------------------------------------------- shown
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import OrthophotoError, PartialSegError
 from annotations.project.project import Project
+from napari_partialseg.beginning.beginner import Beginner
 from napari_partialseg.checking.desk import CheckDesk
 from napari_partialseg.dock_keeper import DockKeeper
 from napari_partialseg.ending import save_or_ask
@@ -80,6 +81,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.looker = Looker(self.board.view, self)
         self.checks = CheckDesk(self.board.quality, self)
         self._showing = Showing(self.board, self)
+        self._beginner = Beginner(self.board, self)
         self._where = ShowingPlaces(self.board.where, self)
         self._messages = Messages(self.board.banner, self.client, self)
         self._keys = WindowKeys(self)
@@ -106,6 +108,9 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.checks.failed.connect(self.board.banner.say)
         self.checks.done.connect(self._tell)
         self.checks.begun.connect(self._bring_up_check)
+        self._beginner.wanted.connect(lambda path, folder, truth: self.open_path(path, folder=folder, truth=truth))
+        self._beginner.failed.connect(self.board.banner.say)
+        self._showing.afresh.connect(self._beginner.begun_afresh)
         self._keys.chosen.connect(self._take_class)
         self._keys.hint.connect(self._tell)
         self._where.hint.connect(self._tell)
@@ -212,6 +217,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         for part in (
             self._messages,
             self._showing,
+            self._beginner,
             self._where,
             self.mask_desk,
             self.exporter,
@@ -300,6 +306,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         session.close(remove_layers=True)
         session.deleteLater()
         self._messages.set_session(None)
+        self._beginner.set_session(None)
         self._show_title()
 
     def shut_down(self, *, remove_layers: bool = True) -> None:
@@ -315,6 +322,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self._opener.give_up()
         self._locator.stop()
         self._showing.stop()
+        self._beginner.stop()
         for part in (self.looker, self._where, self.history, self.mask_desk, self.exporter):
             part.set_session(None)
         self.client.end()

@@ -10,13 +10,15 @@ from napari_partialseg.panels.banner import Banner
 from napari_partialseg.panels.classes import ClassesPanel
 from napari_partialseg.panels.draw import DrawPanel
 from napari_partialseg.panels.export import ExportPanel
+from napari_partialseg.panels.first_steps import FirstSteps
 from napari_partialseg.panels.history import HistoryPanel
 from napari_partialseg.panels.image import ImagePanel
-from napari_partialseg.panels.layout import Header, PanelLayout
+from napari_partialseg.panels.layout import START, Header, PanelLayout
 from napari_partialseg.panels.learn import LearnPanel
 from napari_partialseg.panels.masks import MasksPanel
 from napari_partialseg.panels.quality import QualityPanel
 from napari_partialseg.panels.view import ViewPanel
+from napari_partialseg.panels.welcome import WelcomePanel
 from napari_partialseg.panels.where import WherePanel
 from napari_partialseg.session.where_layers import DOUBT_COLOURS
 
@@ -36,6 +38,10 @@ class Board:
         What is open, and the buttons that open something else.
     banner : Banner
         What went wrong, and the way out.
+    first_steps : FirstSteps
+        What to do next, for beginners.
+    welcome : WelcomePanel
+        What to open.
     image : ImagePanel
         The bands.
     classes : ClassesPanel
@@ -62,6 +68,8 @@ class Board:
 
     header: Header
     banner: Banner
+    first_steps: FirstSteps
+    welcome: WelcomePanel
     image: ImagePanel
     classes: ClassesPanel
     draw: DrawPanel
@@ -83,10 +91,12 @@ def lay_out(dock: QWidget) -> Board:
     where = WherePanel(DOUBT_COLOURS)
     quality = QualityPanel()
     view = ViewPanel()
+    first_steps, welcome = FirstSteps(), WelcomePanel()
     layout = PanelLayout(
         dock,
-        above=(header, banner),
+        above=(header, banner, first_steps),
         sections=(
+            (START, welcome, True),
             ("Image", image, False),
             ("Classes", classes, True),
             ("Draw", draw, True),
@@ -103,4 +113,5 @@ def lay_out(dock: QWidget) -> Board:
     exports.begun.connect(lambda: layout.bring_into_view(exports.last))
     for panel in (image, classes):
         panel.refused.connect(banner.say)
-    return Board(header, banner, image, classes, draw, where, quality, view, learn, masks, history, exports, layout)
+    above = header, banner, first_steps, welcome
+    return Board(*above, image, classes, draw, where, quality, view, learn, masks, history, exports, layout)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from napari_partialseg.session.snapshot import Snapshot
 
-__all__ = ["Header", "PanelLayout"]
+__all__ = ["START", "Header", "PanelLayout"]
+
+START = "Start"
+"""The section that is there while nothing is open."""
 
 _NARROWEST = 300  # so that a dock of 320 px holds it
 
@@ -117,6 +120,11 @@ class PanelLayout(QObject):
         self._panel = panel
         self.inner.installEventFilter(self)
         self.fit_width()
+
+    def show_empty(self, *, empty: bool) -> None:
+        """Show what there is to do while nothing is open, or else all but that."""
+        for title, section in self.sections.items():
+            section.setVisible((title == START) == empty or title == "Classes")
 
     def bring_into_view(self, widget: QWidget) -> None:
         """Scroll to what has just been shown, once it has its place."""

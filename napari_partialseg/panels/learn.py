@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_partialseg.panels.loss_plot import LossPlot
+from napari_partialseg.panels.section import Section
 from napari_partialseg.words import ElidedLabel, as_text
 from trainer.config import WorkConfig
 
@@ -56,8 +58,11 @@ class LearnPanel(QWidget):
     -------
     train(), pause(), stop(), afresh(config)
         What the user asked for.
+    by_itself(on)
+        Whether Train is to be pressed for the user from now on.
     """
 
+    by_itself = Signal(bool)
     train = Signal()
     pause = Signal()
     stop = Signal()
@@ -154,13 +159,22 @@ class LearnPanel(QWidget):
         network.addRow("network", row)
         network.addRow("computes on", self._where)
         network.addRow("starts from", self._start)
+        self._by_itself = QCheckBox("train by itself")
+        self._by_itself.setToolTip("Train is pressed for you as soon as two classes have labels")
+        self._by_itself.toggled.connect(self.by_itself)
+        network.addRow(self._by_itself)
+        advanced = QWidget()
+        rows = QVBoxLayout(advanced)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addLayout(network)
+        rows.addWidget(self._afresh)
+        self.advanced = Section("Advanced", advanced, expanded=False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.controls)
         layout.addWidget(self.plot)
         layout.addWidget(self._device)
-        layout.addLayout(network)
-        layout.addWidget(self._afresh)
+        layout.addWidget(self.advanced)
         self.show_state("stopped", "no orthophoto open")
         self.set_ready(False)
 
@@ -210,6 +224,16 @@ class LearnPanel(QWidget):
         trained = self._model.currentText() != _AT_ONCE
         self._width.setVisible(trained)
         self._network.setRowVisible(self._start, trained)
+        self._network.setRowVisible(self._by_itself, trained)
+
+    @property
+    def wants_by_itself(self) -> bool:
+        """Whether Train is to be pressed by itself."""
+        return self._by_itself.isChecked()
+
+    def show_by_itself(self, on: bool) -> None:
+        """Show whether Train is pressed by itself."""
+        self._by_itself.setChecked(on)
 
     def _show_start(self, start: str) -> None:
         """Select what training starts from; a checkpoint gets an entry of its own."""
@@ -260,12 +284,13 @@ class LearnPanel(QWidget):
         self._stale = False
         many = "thread" if message.threads == 1 else "threads"
         threads = f", {message.threads} {many}" if message.device == "cpu" else ""
+        place = "the processor" if message.device == "cpu" else "the graphics card"
         begun = {"starter": ", from starter weights", "none": ", from random weights", "": ""}.get(
             message.start, f", from {Path(message.start).name}"
         )
-        self._device.setText(f"{message.model}{begun}; on {message.device}{threads}, {message.precision}")
+        self._device.setText(f"{message.model}{begun}; on {place}")
         self._show_course(message.start != "")
-        self._device.setToolTip(as_text(message.reason))
+        self._device.setToolTip(as_text(f"{message.device}{threads}, {message.precision}: {message.reason}"))
         self._figures["step"].setText(f"{message.step:,}")
         if message.step == 0:
             self.plot.clear()

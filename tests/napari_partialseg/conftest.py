@@ -46,6 +46,13 @@ def nothing_left_behind():
         assert not ours, f"widgets left open: {ours}"
 
 
+@pytest.fixture(autouse=True)
+def nobodys_settings(tmp_path, monkeypatch):
+    """Let tests neither see nor change what the person prefers who runs them."""
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "settings"))
+
+
 @pytest.fixture
 def orthophoto(tmp_path):
     """Return a small georeferenced orthophoto with two obvious classes, and its truth."""

@@ -1,0 +1,1 @@
+"""The first five minutes: what to open, and what to do first."""
