@@ -290,7 +290,9 @@ class LearnPanel(QWidget):
         )
         self._device.setText(f"{message.model}{begun}; on {place}")
         self._show_course(message.start != "")
-        self._device.setToolTip(as_text(f"{message.device}{threads}, {message.precision}: {message.reason}"))
+        self._device.setToolTip(
+            as_text(f"{message.device}{threads}, {message.precision}: {message.reason}".removesuffix(": "))
+        )
         self._figures["step"].setText(f"{message.step:,}")
         if message.step == 0:
             self.plot.clear()

@@ -81,6 +81,7 @@ def test_another_network_keeps_the_rest_of_the_configuration(learn, qtbot):
 def test_only_what_matters_for_the_network_is_asked(learn, qtbot):
     qtbot.addWidget(learn)
     learn.show()
+    learn.advanced.expand()
     learn.set_config(WorkConfig())
     assert learn._model.currentText() == "Pretrained features"
     assert not learn._width.isVisible()
@@ -95,7 +96,8 @@ def test_only_what_matters_for_the_network_is_asked(learn, qtbot):
 
 def test_a_head_has_no_course_to_show(learn):
     learn.show_opened(protocol.Opened("cpu", "bfloat16", "", 2, "Linear head on pretrained features", 3, ""))
-    assert "Linear head on pretrained features; on cpu, 2 threads, bfloat16" in shown(learn)
+    assert "Linear head on pretrained features; on the processor" in shown(learn)
+    assert "cpu, 2 threads, bfloat16" in learn._device.toolTip()
     assert learn.plot.isHidden()
     learn.show_opened(protocol.Opened("cpu", "bfloat16", "", 2, "UNet, width 16", 3, "starter"))
     assert not learn.plot.isHidden()
@@ -121,7 +123,8 @@ def shown(panel):
 
 def test_what_the_worker_tells_is_shown(learn):
     learn.show_opened(protocol.Opened("cpu", "bfloat16", "because", 1, "UNet, width 16", 1500, "starter"))
-    assert "UNet, width 16, from starter weights; on cpu, 1 thread, bfloat16" in shown(learn)
+    assert "UNet, width 16, from starter weights; on the processor" in shown(learn)
+    assert "cpu, 1 thread, bfloat16: because" in learn._device.toolTip()
     learn.show_progress(protocol.Progress(1510, 0.25, 6.25, (1, 2), 3, 4, 20, 125.0))
     for text in ("1,510", "6.2", "0.250"):
         assert text in shown(learn)
