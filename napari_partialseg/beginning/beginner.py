@@ -10,9 +10,9 @@ from qtpy.QtCore import QObject, Signal
 
 from annotations.sample import sample_paths
 from napari_partialseg.beginning.advice import Beginning, advice
-from napari_partialseg.beginning.recent import forget, note_opened, read_recent
 from napari_partialseg.job import Job
 from napari_partialseg.preferences import prefer, read_preferences
+from napari_partialseg.recent import forget, note_opened, read_recent
 
 if TYPE_CHECKING:
     from pathlib import Path

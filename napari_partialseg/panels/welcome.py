@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from napari_partialseg.beginning.recent import ago
+from napari_partialseg.recent import ago
 from napari_partialseg.words import ElidedLabel, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_partialseg.beginning.recent import Recent
+    from napari_partialseg.recent import Recent
 
 __all__ = ["WelcomePanel"]
 

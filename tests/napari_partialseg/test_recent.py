@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_partialseg.beginning.recent import Recent, ago, forget, note_opened, read_recent
 from napari_partialseg.preferences import Preferences, prefer, read_preferences
+from napari_partialseg.recent import Recent, ago, forget, note_opened, read_recent
 
 
 def test_the_last_one_is_first_and_none_stands_twice(tmp_path):
