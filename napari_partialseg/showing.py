@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QMessageBox
 
 from annotations.classes import LANDCOVER_AI
 from annotations.errors import PartialSegError
+from napari_partialseg.moving import ask_and_move
 
 if TYPE_CHECKING:
     from annotations.classes import ClassScheme
@@ -33,9 +34,12 @@ class Showing(QObject):
     -------
     afresh()
         It was begun anew, with other weights.
+    done(text)
+        What came of what was asked for, in a few words.
     """
 
     afresh = Signal()
+    done = Signal(str)
 
     def __init__(self, board: Board, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -45,6 +49,7 @@ class Showing(QObject):
         self._score.setInterval(_SCORE_MILLISECONDS)
         self._score.timeout.connect(self._show_score)
         board.classes.selected.connect(self.choose_class)
+        board.classes.moved.connect(self.move_labels)
         board.learn.train.connect(self.train)
         board.learn.pause.connect(lambda: self._session and self._session.worker.pause())
         board.learn.stop.connect(lambda: self._session and self._session.worker.stop_training())
@@ -108,6 +113,12 @@ class Showing(QObject):
         except PartialSegError as error:
             self._board.banner.say(str(error))
             self._board.classes.set_scheme(session.scheme)
+
+    def move_labels(self, label: int, to: int) -> None:
+        """Give all labels of a class to another one, or (-1) take them away, if a person says so."""
+        session = self._session
+        if session is not None:
+            ask_and_move(self._board.classes, session, label, to, self.done.emit, lambda: session is self._session)
 
     def hold_move(self, held: bool) -> None:
         """Move the view while this is held."""

@@ -99,6 +99,7 @@ class PartialSegWidget(QWidget, metaclass=OnePerViewer):
         self.board.header.open_project.clicked.connect(self._ask_project)
         self.board.image.changed.connect(self._use_bands)
         self.board.classes.edited.connect(self._edit_scheme)
+        self._showing.done.connect(self._tell)
         self.mask_desk.failed.connect(self.board.banner.say)
         self.mask_desk.done.connect(self._tell)
         self.exporter.failed.connect(self.board.banner.say)

@@ -31,6 +31,7 @@ __all__ = ["Work", "WorkTable", "as_csv", "name_of_class", "pixels_of_strokes", 
 
 _TILE: Final = 512
 _BY_HAND: Final = ("drawn", "accepted")
+_NO_WORK: Final = ("restore", "reclass")
 
 
 @dataclass
@@ -72,7 +73,7 @@ def work_table(
     Parameters
     ----------
     strokes : sequence of Stroke
-        All of them; random and imported ones are no work, and a restored snapshot is none.
+        All of them; random and imported ones are no work, nor is a restored snapshot, or a class given to another.
     spans : sequence of (float, float)
         When somebody worked, in seconds since 1970, as noted.
     pixels : mapping
@@ -84,7 +85,7 @@ def work_table(
     moment counts for the class of the stroke that comes next, or the last one before a longer pause.
     """
     acts = sorted(
-        (s for s in strokes if s.origin in _BY_HAND and s.tool != "restore"), key=lambda s: (s.time, s.number)
+        (s for s in strokes if s.origin in _BY_HAND and s.tool not in _NO_WORK), key=lambda s: (s.time, s.number)
     )
     table: dict[tuple[str, int], Work] = defaultdict(Work)
     for act in acts:

@@ -11,6 +11,7 @@ import numpy as np
 from annotations.classes import UNLABELLED
 from annotations.labels.edits import TILE, Edit, Step, coded, decoded, make_edit
 from annotations.labels.filling import fill_tile
+from annotations.labels.moving import move_tile
 from annotations.labels.restoring import restore_tile
 from annotations.region import Region
 from annotations.store.sparse_memory import sparse_zeros
@@ -182,6 +183,10 @@ class EditJournal:
     def restore(self, region: Region, target: Target) -> Edit | None:
         """Restore one tile, see `restore_tile`: an edit of a step that `push_edits` adds in the end."""
         return restore_tile(region, target, (self._labels, self._strokes, self._shadow))
+
+    def move(self, region: Region, label: int, to: int) -> Edit | None:
+        """Move the labels of one tile, see `move_tile`: an edit of a step that `push_edits` adds in the end."""
+        return move_tile(region, label, to, (self._labels, self._strokes, self._shadow))
 
     def push_edits(self, edits: list[Edit], extra: Any = None) -> None:
         """Add a step of edits that are made already, and what else changed with them."""

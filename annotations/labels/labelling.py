@@ -12,6 +12,7 @@ from annotations.errors import LabelError, PartialSegError
 from annotations.labels.change import Also, Change, regions_of
 from annotations.labels.filling import Filling
 from annotations.labels.journal import EditJournal
+from annotations.labels.moving import check_move
 from annotations.labels.placing import NewPoint, place_points
 from annotations.labels.points import PointSet
 from annotations.labels.reclassing import check_unused, keep_scheme, points_without
@@ -189,6 +190,35 @@ class Labelling:
             return self.journal.restore(tile, target)
 
         self._filling = Restoring(self.shape, restore, restored, keep, self.journal.reserve())
+        return self._filling
+
+    def begin_moving(self, label: int, to: int) -> Restoring:
+        """Give all labels and points of a class to another one, or (-1) take them away, part by part.
+
+        It is one step, as with `begin_restoring`. The classes stay; what was random or imported is so still.
+
+        Raises
+        ------
+        LabelError
+            These are no two classes; nothing is changed.
+        """
+        self.sync()
+        check_move(label, to, len(self.scheme))
+        points = self.points.moved(label, to)
+        change = self.points.change_to(points)
+        self.points = points
+
+        def moved(edits: list[Edit]) -> None:
+            if edits or change:
+                self.journal.push_edits(edits, Also(change or None))
+
+        def keep(regions: tuple[Region, ...], records: list[Stroke]) -> None:
+            self._saver.save(regions, records, points=not regions and bool(change))
+
+        def move(tile: Region) -> Edit | None:
+            return self.journal.move(tile, label, to)
+
+        self._filling = Restoring(self.shape, move, moved, keep, self.journal.reserve(), "reclass")
         return self._filling
 
     def remove_origin(self, origin: str) -> tuple[int, Change]:

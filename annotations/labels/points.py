@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from annotations.errors import LabelError
 from annotations.labels.shapes import disc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -191,20 +191,49 @@ class PointSet:
         for number, under in list(self._under.items()):
             found = under
             if labels_from is not None and (under.labels >= labels_from).any():
-                found = self._uncovered(found, labels_from)
+                found = self._uncovered(found, lambda labels: labels >= labels_from)
             if strokes is not None and np.isin(found.strokes, strokes).any():
                 found = found.only(~np.isin(found.strokes, strokes))
             if found is not under:
                 self._under[number] = found
 
-    def _uncovered(self, under: _Under, labels_from: int) -> _Under:
-        """Return a memory without the labels from an index on: of removed points, what lay under these instead."""
+    def moved(self, label: int, to: int) -> PointSet:
+        """Return a set in which a class has become another one, or (-1) is unlabelled: its points are gone then."""
+        result = self.copy()
+        for number, under in self._under.items():
+            theirs = under.labels == label
+            if theirs.any() and to == UNLABELLED:
+                result._under[number] = self._uncovered(under, lambda labels: labels == label)
+            elif theirs.any():
+                result._under[number] = _Under(under.places, np.where(theirs, np.int8(to), under.labels), under.strokes)
+        for number, point in self._points.items():
+            if point.label == label and to == UNLABELLED:
+                del result._points[number]
+            elif point.label == label:
+                result._points[number] = replace(point, label=to)
+        result.tidy()
+        return result
+
+    def agree(self, labels: NDArray[np.int8], strokes: NDArray[np.uint32]) -> None:
+        """Give each point the class that its pixels have: a kill may have come between these and the points.
+
+        Of several classes, where it came between two files of pixels, it is the lowest: a class that goes takes its
+        points with it, and none of them may have pixels of a class that stays.
+        """
+        for number, point in self._points.items():
+            region, inside = disc((labels.shape[0], labels.shape[1]), point.row, point.column, point.radius)
+            held = labels[region.slices][inside & (strokes[region.slices] == number)]
+            if held.size and int(held.min()) != point.label and int(held.min()) >= 0:
+                self._points[number] = replace(point, label=int(held.min()))
+
+    def _uncovered(self, under: _Under, lost: Callable[[NDArray[np.int8]], NDArray[np.bool_]]) -> _Under:
+        """Return a memory without the labels that are lost: of removed points, what lay under these instead."""
         labels, strokes = under.labels.copy(), under.strokes.copy()
-        for owner in np.unique(strokes[labels >= labels_from]):
+        for owner in np.unique(strokes[lost(labels)]):
             if int(owner) in self._under and int(owner) not in self._points:
-                mine = (labels >= labels_from) & (strokes == owner)
+                mine = lost(labels) & (strokes == owner)
                 labels[mine], strokes[mine] = self._beneath(under.places[mine], int(owner))
-        kept = (labels < labels_from) & (labels != UNLABELLED)
+        kept = ~lost(labels) & (labels != UNLABELLED)
         return _Under(under.places[kept], labels[kept], strokes[kept])
 
     def _held(self) -> dict[int, tuple[PointLabel | None, _Under | None]]:

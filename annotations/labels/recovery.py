@@ -83,6 +83,7 @@ def _taken_up(store: LabelStore, project: Project) -> TakenUp:
     if len(strange):
         notes.append(_set_labels_aside(store, labels, strokes, strange, writable=writable))
     points, left_out = PointSet.recovered(_as_list(store.points()), len(scheme), store.shape)
+    points.agree(labels, strokes)
     if left_out:
         notes.append(_set_points_aside(store, points, left_out, writable=writable))
     text = " ".join([*store.notes, *notes])

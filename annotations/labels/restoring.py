@@ -136,6 +136,8 @@ class Restoring:
         Then saves it region by region; a stroke that tells when it was comes with the first.
     number : int
         Of that stroke; no pixel has it.
+    tool : str
+        Of that stroke: labels of a class that go to another go the same way ("reclass").
 
     Attributes
     ----------
@@ -152,10 +154,11 @@ class Restoring:
         restored: Callable[[list[Edit]], object],
         keep: Callable[[tuple[Region, ...], list[Stroke]], object],
         number: int,
+        tool: str = "restore",
     ) -> None:
         self._shape = shape
         self._restore, self._restored, self._keep = restore, restored, keep
-        self._number = number
+        self._number, self._tool = number, tool
         self._changed: list[Region] = []
         self._parts = self._go()
         self.added = 0
@@ -193,7 +196,7 @@ class Restoring:
                 self._changed.append(changed)
             yield
         self._restored(edits)
-        record = Stroke(self._number, UNLABELLED, "restore", time.time(), "drawn")
+        record = Stroke(self._number, UNLABELLED, self._tool, time.time(), "drawn")
         for i, region in enumerate(touched):
             self._keep((region,), [record] if i == 0 else [])
             yield

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
     QHeaderView,
+    QMenu,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -40,12 +41,15 @@ class ClassesPanel(QWidget):
         The class to draw with.
     edited(scheme)
         A class was renamed, recoloured or added, or the last one removed.
+    moved(index, to)
+        All labels of a class shall go to another one, or (-1) be taken away.
     refused(text)
         An edit that cannot be; the text says why.
     """
 
     selected = Signal(int)
     edited = Signal(object)
+    moved = Signal(int, int)
     refused = Signal(str)
 
     def __init__(self, scheme: ClassScheme, parent: QWidget | None = None) -> None:
@@ -74,7 +78,12 @@ class ClassesPanel(QWidget):
         self._remove.setToolTip("Remove the last class, if nothing is labelled with it")
         self._remove.clicked.connect(self.remove_last)
         buttons = QHBoxLayout()
+        self._move = QPushButton("Move labels")
+        self._move.setToolTip("Give all labels of the chosen class to another class, or take them away, as one step")
+        self._move.setMenu(QMenu(self._move))
+        self._move.menu().aboutToShow.connect(self._offer_targets)
         buttons.addWidget(self._add)
+        buttons.addWidget(self._move)
         buttons.addWidget(self._remove)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -165,10 +174,25 @@ class ClassesPanel(QWidget):
             self.refused.emit("A map needs at least two classes.")
         elif last < len(self._counts) and self._counts[last]:
             self.refused.emit(
-                f"{self._scheme.names[last]!r} has {self._counts[last]:,} labelled pixels: erase them first."
+                f"{self._scheme.names[last]!r} has {self._counts[last]:,} labelled pixels: erase or move them "
+                "first (Move labels)."
             )
         else:
             self._edit(lambda: ClassScheme(self._scheme.classes[:-1]))
+
+    def _offer_targets(self) -> None:
+        """Offer the classes that the labels of the chosen one can go to."""
+        menu, label = self._move.menu(), self.index
+        menu.clear()
+        if label < 0:
+            menu.addAction("choose a class first").setEnabled(False)
+            return
+        for to, item in enumerate(self._scheme.classes):
+            if to != label:
+                action = menu.addAction(_swatch(item.colour), f"to {item.name}".replace("&", "&&"))
+                action.triggered.connect(lambda _=False, to=to: self.moved.emit(label, to))
+        menu.addSeparator()
+        menu.addAction("to unlabelled").triggered.connect(lambda _=False: self.moved.emit(label, UNLABELLED))
 
     def set_colour(self, index: int, colour: str) -> None:
         """Give a class another colour, "#rrggbb"."""

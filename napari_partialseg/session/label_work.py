@@ -207,6 +207,24 @@ class LabelWork(QObject):
         self._tracker.tell(Change(points=True, scheme=self.scheme != before))
         self._filler.fill(restoring, self._tracker.tell, done)
 
+    def points_of(self, label: int) -> int:
+        """Return how many points of a class there are."""
+        return sum(point.label == label for point in self._labelling.points)
+
+    def move_class(self, label: int, to: int, done: Callable[[int], object]) -> None:
+        """Give all labels of a class to another one, or (-1) take them away; `done` is told how many pixels.
+
+        It is one step, done part by part while the viewer goes on. Raises as `Labelling.begin_moving` does.
+        """
+        if self._tracker is None:
+            done(0)
+            return
+        self.settle()
+        self.large_step.emit("moving the labels of a class")
+        moving = self._labelling.begin_moving(label, to)
+        self._tracker.tell(Change(points=True))
+        self._filler.fill(moving, self._tracker.tell, done)
+
     def adopt(self, other: Any) -> None:
         """Take over what was put in the place of the labels' array, as one edit; refuse what labels cannot be."""
         layer, labels = self._layers.labels, self._opened_image.labels

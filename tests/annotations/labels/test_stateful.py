@@ -284,6 +284,28 @@ class Machine(RuleBasedStateMachine):
         points = tuple(p for p in self.state.points if p[3] < n)
         return replace(self.state, acts=tuple(acts), gone=gone, points=points, names=self.state.names[:n])
 
+    @rule(data=st.data())
+    def move_class(self, data):
+        """All labels of a class go to another, or are taken away, points and what lies under points too."""
+        label = data.draw(st.sampled_from(range(len(self.state.names))))
+        to = data.draw(st.sampled_from([n for n in range(-1, len(self.state.names)) if n != label]))
+        last, before = self.labelling.journal.last(back=True), self.labels == label
+        moving = self.labelling.begin_moving(label, to)
+        moving.finish()
+        assert moving.added == before.sum()
+        self.take(self.moved(label, to), last)
+
+    def moved(self, label, to):
+        acts, points = [], self.state.points
+        for act in self.state.acts:
+            given = np.asarray(act.label)
+            if act.number not in self.state.gone and (given == label).any():
+                taken = act.point and to == -1  # no point any more that could be taken away
+                act = replace(act, label=np.where(given == label, to, given), point=act.point and not taken)
+            acts.append(act)
+        points = tuple((*p[:3], to) if p[3] == label else p for p in points if p[3] != label or to >= 0)
+        return replace(self.state, acts=tuple(acts), points=points)
+
     @rule(times=st.integers(1, 5))
     def undo(self, times):
         for _ in range(times):
@@ -325,7 +347,9 @@ class Machine(RuleBasedStateMachine):
         """The files as they are after some writes of one act open, and hold nothing that never was."""
         self.flush()
         self.fault.left = writes
-        act = data.draw(st.sampled_from(["paint", "point", "remove_class", "add_class", "add_mask", "undo", "redo"]))
+        act = data.draw(
+            st.sampled_from(["paint", "point", "remove_class", "add_class", "move_class", "add_mask", "undo", "redo"])
+        )
         try:
             if act == "paint":
                 self.paint(2, 500, 6, 30, 1)
@@ -333,6 +357,8 @@ class Machine(RuleBasedStateMachine):
                 self.point(data, 5.0, 511.0, 1)
             elif act == "add_mask":
                 self.add_mask(7, "random")
+            elif act == "move_class":
+                self.move_class(data)
             elif act in ("undo", "redo"):
                 getattr(self, act)(1)
             elif act == "add_class" and len(self.state.names) < 5:
