@@ -51,6 +51,7 @@ class _Level:
         self.sample: torch.Tensor | None = None
         self.version = -1  # of the labels that `labelled` follows
         self.windows = 0
+        self.fitted = False  # to all labels that there were, at least once
 
     def measure(self, features: FeatureSource, level: int) -> None:
         """Measure what is common in the image."""
@@ -109,6 +110,7 @@ class HeadLearner:
         self._levels: dict[int, _Level] = {}
         self._heads: dict[int, LinearHead] = {}
         self._fresh: set[int] = set()  # resolutions whose head knows all labels
+        self._guess: tuple[int, LinearHead] | None = None  # resolution, and a head that knows a part of them
         self._level = 0
         self._version = 0
         self._step_count = 0
@@ -160,15 +162,21 @@ class HeadLearner:
         self._version += 1
         self._heads = {}  # the map in the making goes on with those that it has
         self._fresh = set()
+        self._guess = None
 
     def step(self, cancelled: Callable[[], bool]) -> bool:
         """Do a slice of the work for the view's resolution; return whether a head was fitted."""
-        before = self._heads.get(self._level)
-        self.prepare(self._level)
-        if self._heads.get(self._level) is before:
+        level, count = self._level, self._step_count
+        before = self._newest(level)
+        self.prepare(level)
+        if self._newest(level) is before:
             return False
-        self._step_count += 1
+        self._step_count = count + 1
         return True
+
+    def _newest(self, level: int) -> LinearHead | None:
+        guess = self._guess[1] if self._guess is not None and self._guess[0] == level else None
+        return self._heads.get(level, guess)
 
     def prepare(self, level: int) -> bool:
         """Do a slice of what a head for this resolution needs; return whether there is more to do."""
@@ -186,22 +194,32 @@ class HeadLearner:
         if not at.labelled.complete:
             at.labelled.collect()
             at.windows += 1
-            if at.windows == _EARLY_WINDOWS and level not in self._heads:
-                self._fit(at, level)
-        if at.labelled.complete and self._fit(at, level):
-            self._fresh.add(level)
+            if at.windows == _EARLY_WINDOWS and not at.fitted and level == self._level:
+                head = self._fit(at)
+                self._guess = None if head is None else (level, head)
+        if at.labelled.complete:
+            self._complete(at, level)
         return level not in self._fresh
 
-    def _fit(self, at: _Level, level: int) -> bool:
+    def _complete(self, at: _Level, level: int) -> None:
+        """Fit to all labels; where there are none of two classes that count at this resolution, there is no head."""
+        self._fresh.add(level)
+        head = self._fit(at)
+        if head is None:
+            return
+        at.fitted = True
+        self._heads[level] = head
+        if self._guess is not None:
+            if self._guess[0] == level:  # a map that was made of the guess is to be made anew
+                self._step_count += 1
+            self._guess = None
+
+    def _fit(self, at: _Level) -> LinearHead | None:
         known = at.labelled.known()
         if known is None or at.scaling is None or at.sample is None:
-            return at.labelled.complete
+            return None
         head = self._config.head
-        fitted = fit_head(*known, len(self._scheme), at.scaling, head.penalty, at.sample, head.prior)
-        if level in self._heads:  # whoever predicts with that one goes on with it
-            self._heads = {}
-        self._heads[level] = fitted
-        return True
+        return fit_head(*known, len(self._scheme), at.scaling, head.penalty, at.sample, head.prior)
 
     def warm(self) -> bool:
         """Measure what is common in the image, then compute the features of what is in view, a window at a time."""
@@ -226,7 +244,12 @@ class HeadLearner:
     # ---------------------------------------------------------------------------------------------- prediction
 
     def snapshot(self) -> HeadPredictor:
-        """Return the heads of this moment; those of other resolutions join them when they are prepared."""
+        """Return the heads of this moment; those of other resolutions join them when they are prepared.
+
+        While the view has but a head that knows a part of the labels, it is that one alone.
+        """
+        if self._guess is not None and self._guess[0] == self._level:
+            return HeadPredictor(self._features, dict([self._guess]), settled=False)
         return HeadPredictor(self._features, self._heads)
 
     # --------------------------------------------------------------------------------------------- persistence

@@ -31,15 +31,22 @@ class HeadPredictor:
     heads : dict of int to LinearHead
         By resolution: how often the image is halved. Whoever fits the heads adds to it while it is in use; one that is
         there is never replaced.
+    settled : bool
+        Whether they know all labels of their moment.
     """
 
-    def __init__(self, features: FeatureSource, heads: dict[int, LinearHead]) -> None:
+    def __init__(self, features: FeatureSource, heads: dict[int, LinearHead], *, settled: bool = True) -> None:
         self._features = features
         self._heads = heads
+        self._settled = settled
 
     def can(self, level: int) -> bool:
         """Whether there is a head for this resolution."""
         return level in self._heads
+
+    def settled(self, level: int) -> bool:
+        """Whether the head for this resolution knows all labels, see `RegionPredictor`."""
+        return self._settled and level in self._heads
 
     def ahead(self, level: int, region: Region) -> None:
         """Begin with what a region will need, see `RegionPredictor`."""

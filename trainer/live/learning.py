@@ -46,6 +46,9 @@ class RegionPredictor(Protocol):
     def can(self, level: int) -> bool:
         """Whether it was prepared for this resolution, see `Learner.prepare`."""
 
+    def settled(self, level: int) -> bool:
+        """Whether what it answers at this resolution is no guess from a part of the labels, but may be kept."""
+
 
 class Learner(Protocol):
     """Learns from labels step by step."""

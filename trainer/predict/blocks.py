@@ -122,6 +122,10 @@ class BlockPredictor:
         """Whether it predicts at this resolution: at any, as the network was trained for it."""
         return True
 
+    def settled(self, level: int) -> bool:
+        """Whether it is no guess: a network always is what it has learnt."""
+        return True
+
     def ahead(self, level: int, region: Region) -> None:
         """Do nothing: one block at a time keeps every core busy."""
 

@@ -374,7 +374,7 @@ class LiveSession:
         if job is None or current is None:
             self._report(work, schedule.count(0, beyond_view=True), last=True)
             return False
-        if not current.predictor.can(job.level):
+        if not current.predictor.settled(job.level):
             self._prepare(work, job.level)
             return True
         known = [job]
@@ -397,10 +397,10 @@ class LiveSession:
     def _prepare(self, work: OpenWork, level: int) -> None:
         """Do a slice of what is missing for a resolution; where the pass is of before, begin another."""
         current = self._map.current
-        if work.learner.prepare(level) or current is None or current.predictor.can(level):
+        if work.learner.prepare(level) or current is None or current.predictor.settled(level):
             return
         self._begin_pass(work)
-        if self._map.current is not None and not self._map.current.predictor.can(level):
+        if self._map.current is not None and not self._map.current.predictor.settled(level):
             self._whole = False
             raise PartialSegError(f"The rest of the image cannot be predicted: {work.why_waiting()}.")
 

@@ -21,6 +21,8 @@ from annotations.region import Region
 from trainer import protocol
 from trainer.checkpoint import load_checkpoint
 from trainer.config import LiveConfig, WorkConfig, to_plain
+from trainer.head import features, labelled_features
+from trainer.head import learner as head_learner
 from trainer.predict.command import Predict, make_map
 from trainer.worker.session import LiveSession
 
@@ -259,3 +261,78 @@ def test_the_doubt_comes_with_the_map_and_is_kept(work):
     assert load_doubt(folder, again, SHAPE)
     assert (again.margin == doubt.margin).all()
     assert (again.runner_up == doubt.runner_up).all()
+
+
+@pytest.fixture
+def many_windows(monkeypatch):
+    """Let the small image consist of many windows, and a first guess be made of two of them."""
+    for module in (features, labelled_features):
+        monkeypatch.setattr(module, "WINDOW", 64)
+    monkeypatch.setattr(head_learner, "_EARLY_WINDOWS", 2)
+
+
+def _scattered(worker, seed=0, revision=1):
+    """Draw contradicting labels all over the image, so that each of them moves the map."""
+    rng = np.random.default_rng(seed)
+    for number in range(24):
+        row, column = int(rng.integers(0, SHAPE[0] - 8)), int(rng.integers(0, SHAPE[1] - 12))
+        worker.draw((row, row + 8), (column, column + 12), int(rng.integers(3)), revision + number)
+
+
+@pytest.mark.parametrize("dots", [1.0, 2.0])
+def test_the_same_labels_give_the_same_map_whatever_came_before(tmp_path, many_windows, dots):
+    maps = []
+    for name in ("straight", "detour"):
+        (tmp_path / name).mkdir()
+        work = make_work(tmp_path / name)
+        worker = Worker(work)
+        worker.session.handle(protocol.ViewChanged(Region.whole(SHAPE), dots))
+        _scattered(worker)
+        if name == "detour":
+            worker.rest()
+            before = work.mask.read(Region.whole(SHAPE))
+            worker.draw((0, 200), (0, 300), 1, 100)
+            worker.rest()
+            work.mask.write(Region.whole(SHAPE), before)
+            worker.session.handle(protocol.LabelsChanged((Region.whole(SHAPE),), 101))
+        worker.rest()
+        assert not worker.of(protocol.Problem)
+        maps.append(work.prediction())
+    assert (maps[0] == maps[1]).all()
+
+
+def test_a_guess_is_shown_and_never_stays(tmp_path, many_windows):
+    work = make_work(tmp_path)
+    worker = Worker(work)
+    worker.session.handle(protocol.ViewChanged(Region.whole(SHAPE), 1.0))
+    _scattered(worker)
+    worker.rest()
+    steps = {tile.step for m in worker.of(protocol.Tiles) for tile in m.tiles}
+    assert len(steps) == 2  # the guess, then what all labels say
+    (tmp_path / "again").mkdir()
+    other = make_work(tmp_path / "again")
+    at_once = Worker(other)
+    at_once.session.handle(protocol.ViewChanged(Region(0, 0, 20, 20), 4.0))
+    _scattered(at_once)
+    at_once.session.work()  # the view moves while it is being fitted
+    at_once.session.handle(protocol.ViewChanged(Region.whole(SHAPE), 1.0))
+    at_once.session.work()
+    at_once.session.handle(protocol.ViewChanged(Region.whole(SHAPE), 2.0))
+    at_once.rest()
+    assert not at_once.of(protocol.Problem)
+    assert (work.prediction() == other.prediction()).all()
+
+
+def test_paused_while_there_is_but_a_guess_the_map_is_that_of_all_labels(tmp_path, many_windows):
+    work = make_work(tmp_path)
+    worker = Worker(work)
+    worker.session.handle(protocol.ViewChanged(Region.whole(SHAPE), 1.0))
+    _scattered(worker)
+    while not worker.of(protocol.Tiles):
+        assert worker.session.work()
+    worker.session.handle(protocol.Pause())
+    worker.rest()
+    worker.session.handle(protocol.Train())
+    paused = work.prediction()
+    worker.rest()
+    assert (paused == work.prediction()).all()
