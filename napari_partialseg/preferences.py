@@ -27,10 +27,16 @@ class Preferences:
         Whether the first steps are still shown.
     train_by_itself : bool
         Whether Train is pressed for the person once two classes have labels.
+    scale_bar : bool
+        Whether the scale bar is shown.
+    legend : bool
+        Whether the legend is shown over the canvas.
     """
 
     guided: bool = True
     train_by_itself: bool = True
+    scale_bar: bool = True
+    legend: bool = False
 
 
 def read_preferences() -> Preferences:

@@ -16,6 +16,7 @@ import platformdirs
 
 from annotations.disk.files import read_json, write_atomically
 from annotations.errors import ProjectError
+from annotations.project.project import Project
 
 __all__ = ["Recent", "ago", "forget", "note_opened", "read_recent"]
 
@@ -44,7 +45,7 @@ class Recent:
     @property
     def there(self) -> bool:
         """Whether the project can be found now; a drive may not be plugged in."""
-        return (self.project / "project.json").is_file()
+        return Project.is_project(self.project)
 
 
 def _file() -> Path:

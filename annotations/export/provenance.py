@@ -51,20 +51,20 @@ class Provenance:
         SHA-256 of the checkpoint's file (`file_digest`).
     step : int, optional
         Training steps that the network had seen.
-    smoothed : str
-        What was done to the map after the network made it, in words; "" for nothing.
     image, fingerprint : str
         Name of the orthophoto's file, and what identifies its content.
     created : str
         ISO 8601 in UTC; by default now.
+    smoothed : str
+        What was done to the map after the network made it, in words; "" for nothing.
     """
 
     checkpoint: str = ""
     step: int | None = None
     image: str = ""
     fingerprint: str = ""
-    smoothed: str = ""
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    smoothed: str = ""
 
     def tags(self, scheme: ClassScheme) -> dict[str, str]:
         """Return name and value of each thing known, the classes as JSON among them."""

@@ -15,9 +15,9 @@ from napari_partialseg.looking.held_key import HeldKey
 from napari_partialseg.looking.legend import Legend
 from napari_partialseg.looking.map_look import MapLook
 from napari_partialseg.looking.pointer import PointerStatus
-from napari_partialseg.looking.preferences import read_preferences, write_preferences
 from napari_partialseg.looking.preview import Preview
 from napari_partialseg.looking.swipe import SwipeLine
+from napari_partialseg.preferences import prefer, read_preferences
 
 if TYPE_CHECKING:
     from napari_partialseg.panels.view import ViewPanel
@@ -243,7 +243,7 @@ class Looker(QObject):
         preferences = replace(self._preferences, **what)
         if preferences != self._preferences:
             self._preferences = preferences
-            write_preferences(preferences)
+            prefer(**what)
 
 
 _HINTS = {

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from annotations.classes import ClassScheme, LandClass
-from napari_partialseg.looking.preferences import Preferences, read_preferences, write_preferences
+from napari_partialseg.preferences import Preferences, prefer, read_preferences
 
 
 def switch(widget, name):
@@ -26,7 +26,7 @@ def test_opacity_and_scale_bar_are_one_whoever_sets_them(mapped, settings_folder
     assert (panel._opacity.value(), panel._opacity_text.text()) == (25, "25 %")
     bar = widget.viewer.canvas.overlays.scale_bar
     assert bar.visible
-    assert not settings_folder.exists()  # nobody has chosen anything
+    assert not (settings_folder / "partialseg" / "preferences.json").exists()  # nobody has chosen anything
     bar.visible = False  # napari's menu
     assert not widget.board.view.is_on("scale_bar")
     widget.close_session()
@@ -34,7 +34,7 @@ def test_opacity_and_scale_bar_are_one_whoever_sets_them(mapped, settings_folder
 
 
 def test_what_was_switched_off_stays_off(mapped):
-    write_preferences(Preferences(scale_bar=False, legend=True))
+    prefer(scale_bar=False, legend=True)
     widget = mapped()
     bar = widget.viewer.canvas.overlays.scale_bar
     assert not bar.visible
@@ -50,13 +50,13 @@ def test_what_was_switched_off_stays_off(mapped):
 @pytest.mark.parametrize("text", ["", "[]", '{"scale_bar": 1, "other": true}', "\x00"])
 def test_preferences_that_cannot_be_read_are_the_usual(settings_folder, text):
     (settings_folder / "partialseg").mkdir(parents=True)
-    (settings_folder / "partialseg" / "view.json").write_text(text)
+    (settings_folder / "partialseg" / "preferences.json").write_text(text)
     assert read_preferences() == Preferences()
 
 
 def test_a_setting_of_a_later_version_does_no_harm(settings_folder):
     (settings_folder / "partialseg").mkdir(parents=True)
-    (settings_folder / "partialseg" / "view.json").write_text(json.dumps({"legend": True, "later": 3}))
+    (settings_folder / "partialseg" / "preferences.json").write_text(json.dumps({"legend": True, "later": 3}))
     assert read_preferences() == Preferences(legend=True)
 
 

@@ -149,7 +149,7 @@ def test_a_class_with_labels_is_not_removed(widget):
     widget.board.classes.add_class()
     stroke(widget, (5, 6), (5, 6), 5)
     widget.board.classes.remove_last()
-    assert "erase them" in widget.board.banner.text
+    assert "erase or move them" in widget.board.banner.text
     assert len(widget.session.scheme) == 6
     widget.session.layers.labels.data_setitem((np.array([5]), np.array([5])), -1)
     assert (on_disk(widget) == -1).all()
