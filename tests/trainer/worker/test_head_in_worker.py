@@ -24,6 +24,7 @@ from trainer.config import LiveConfig, WorkConfig, to_plain
 from trainer.head import features, labelled_features
 from trainer.head import learner as head_learner
 from trainer.predict.command import Predict, make_map
+from trainer.worker import schedule
 from trainer.worker.session import LiveSession
 
 HEAD = to_plain(WorkConfig(predict=CONFIG.predict))
@@ -269,6 +270,7 @@ def many_windows(monkeypatch):
     for module in (features, labelled_features):
         monkeypatch.setattr(module, "WINDOW", 64)
     monkeypatch.setattr(head_learner, "_EARLY_WINDOWS", 2)
+    monkeypatch.setattr(schedule, "level_for", lambda dots, shape: int(dots > 1))  # also of so small an image
 
 
 def _scattered(worker, seed=0, revision=1):
